@@ -1,0 +1,103 @@
+"""Settings: one frozen object, read from one TOML file. Reading it changes nothing.
+
+The environment may say where the settings file and the data are (``HRDD_SETTINGS``, ``HRDD_DATA``); nothing in the
+environment can change a figure.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline.errors import BadSettings
+
+PROJECT = Path(__file__).resolve().parents[1]
+DEFAULT_FILE = PROJECT / "samples" / "settings.toml"
+COMPANY_FILE = PROJECT / "settings.toml"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that an installation may choose. Paths are absolute; every field has its unit in its comment."""
+
+    data: Path
+    landing: str = ""  # URL of the folder that senders write to; empty = the folder `landing` in `data`
+    company: str = "SAMPLE Company"
+    is_sample: bool = False  # a sample installation takes sample extracts only, and says SAMPLE on everything
+    parent_entity_code: str = ""  # the legal entity that perimeter `corp` means
+    timezone: str = "Asia/Tokyo"  # where the fiscal day begins and ends
+    cutoff_business_days: int = 10  # Monday to Friday, after the quarter's last day
+    clock: str = "system"  # `system`, or one ISO 8601 moment with an offset that stands for now
+    preparer: str = "pipeline"  # who a candidate is prepared by, unless a command names somebody else
+    approvers: tuple[str, ...] = ()  # who may approve; the preparer never may
+    withhold_below: int = 5  # a count of persons from 1 to one less than this is withheld in a finer cell
+    threads: int = 2  # DuckDB's threads
+    memory_limit: str = "4GB"  # DuckDB's memory
+    settings_file: Path = field(default=DEFAULT_FILE, compare=False)
+
+    @classmethod
+    def load(cls, file: Path | str | None = None, data: Path | str | None = None) -> Settings:
+        """Read the settings file: the argument, else HRDD_SETTINGS, else settings.toml, else the sample settings."""
+        chosen = file or os.environ.get("HRDD_SETTINGS") or (COMPANY_FILE if COMPANY_FILE.exists() else DEFAULT_FILE)
+        path = Path(chosen).resolve()
+        if not path.is_file():
+            raise _bad(f"no file at {path}", "a TOML file with the installation's settings", "copy settings.example.toml")
+        try:
+            values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+            raise _bad(f"{path.name} is not TOML: {fault}", "a TOML file", "mend the line it names") from None
+        known = {f.name: f.type for f in fields(cls) if f.name != "settings_file"}
+        for name, value in values.items():
+            if name not in known:
+                raise _bad(f"setting {name!r}", "one of " + ", ".join(sorted(known)), f"correct it in {path.name}")
+            kind = {"bool": bool, "int": int, "tuple[str, ...]": list}.get(str(known[name]), str)
+            if type(value) is not kind:
+                raise _bad(f"{name} = {value!r}", f"a value of type {kind.__name__}", f"correct it in {path.name}")
+        root = Path(data or os.environ.get("HRDD_DATA") or values.pop("data", "data"))
+        values.pop("data", None)
+        values["approvers"] = tuple(values.get("approvers", ()))
+        settings = cls(data=(PROJECT / root).resolve(), settings_file=path, **values)
+        settings.now()
+        return settings
+
+    @property
+    def landing_url(self) -> str:
+        """Where senders write, as a URL that fsspec reads: file, s3 and others."""
+        return self.landing or (self.data / "landing").as_uri()
+
+    @property
+    def landing_folder(self) -> Path | None:
+        """The landing as a local folder, or nothing where it is elsewhere."""
+        parts = urlsplit(self.landing_url)
+        return Path(parts.path) if parts.scheme in ("", "file") else None
+
+    def now(self) -> datetime:
+        """Now (UTC), by the installation's clock. A fixed clock makes two runs over the same bytes the same bytes."""
+        if self.clock == "system":
+            return datetime.now(UTC).replace(microsecond=0)
+        try:
+            moment = datetime.fromisoformat(self.clock)
+        except ValueError:
+            raise _bad(f"clock = {self.clock!r}", "`system` or an ISO 8601 moment", "correct it") from None
+        if moment.tzinfo is None:
+            raise _bad(f"clock = {self.clock!r}", "a moment with an offset, such as +09:00", "add the offset")
+        return moment.astimezone(UTC)
+
+    def place(self, *parts: str) -> Path:
+        """A place in the data folder; nothing is made by asking."""
+        return self.data.joinpath(*parts)
+
+
+def _bad(found: str, expected: str, next_step: str) -> BadSettings:
+    return BadSettings(
+        "The settings cannot be used.",
+        found=found,
+        expected=expected,
+        rule="pipeline/settings.py",
+        next_step=next_step,
+    )
