@@ -46,7 +46,9 @@ class Settings:
         chosen = file or os.environ.get("HRDD_SETTINGS") or (COMPANY_FILE if COMPANY_FILE.exists() else DEFAULT_FILE)
         path = Path(chosen).resolve()
         if not path.is_file():
-            raise _bad(f"no file at {path}", "a TOML file with the installation's settings", "copy settings.example.toml")
+            raise _bad(
+                f"no file at {path}", "a TOML file with the installation's settings", "copy settings.example.toml"
+            )
         try:
             values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:

@@ -128,9 +128,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def checksums(root: Path) -> dict[str, str]:
     """Digest of every file below a folder, by its relative path with forward slashes."""
-    return {
-        file.relative_to(root).as_posix(): sha256_file(file) for file in sorted(root.rglob("*")) if file.is_file()
-    }
+    return {file.relative_to(root).as_posix(): sha256_file(file) for file in sorted(root.rglob("*")) if file.is_file()}
 
 
 def digest_of(sums: Mapping[str, str]) -> str:

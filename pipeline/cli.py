@@ -1,0 +1,227 @@
+"""The command line: the same functions that the Airflow tasks call, one command a verb."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from pipeline import store
+from pipeline.errors import HrddError, NotApproved
+from pipeline.quarter import FiscalQuarter
+from pipeline.settings import Settings
+
+OUT = Console(soft_wrap=True, highlight=False)
+
+
+class Quarter(click.ParamType):
+    """A fiscal quarter on the command line, such as FY2023-Q4."""
+
+    name = "quarter"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FiscalQuarter:
+        return value if isinstance(value, FiscalQuarter) else FiscalQuarter.parse(value)
+
+
+class Commands(click.Group):
+    """A group whose commands end in four parts and an exit code, and never in a traceback, when a rule stops them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HrddError as stop:
+            click.echo(str(stop), err=True)
+            ctx.exit(stop.exit_code)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.option("--settings", "file", type=click.Path(path_type=Path), help="The settings file (else HRDD_SETTINGS).")
+@click.option("--data", type=click.Path(path_type=Path), help="The data folder (else HRDD_DATA, else data).")
+@click.version_option(package_name="hrdd")
+@click.pass_context
+def main(ctx: click.Context, file: Path | None, data: Path | None) -> None:
+    """Human rights due diligence: from extracts to board figures that can be proven.
+
+    The way of a quarter: land, load, check the extracts, build, prepare, check the candidate, approve, publish.
+    """
+    ctx.obj = Settings.load(file, data)
+
+
+@main.command()
+@click.option("--late", is_flag=True, help="Write the late delivery of the sample year too.")
+@click.pass_obj
+def sample(settings: Settings, late: bool) -> None:
+    """Write the sample extracts into the landing."""
+    from samples.write import write_samples
+
+    written = write_samples(settings, late=late)
+    OUT.print(f"{len(written)} sample extracts lie in {settings.landing_url}")
+
+
+@main.command()
+@click.pass_obj
+def land(settings: Settings) -> None:
+    """Copy what waits in the landing, byte for byte, and write a receipt for each file."""
+    from ingest.land import land, refusals
+
+    receipts = land(settings)
+    _told(receipts, "landed", "Nothing new waits in the landing.")
+    _stop_at_first(refusals(receipts))
+
+
+@main.command()
+@click.pass_obj
+def load(settings: Settings) -> None:
+    """Read what landed by its contract: good records to Parquet, every other one to quarantine."""
+    from ingest.land import refusals
+    from ingest.load import load
+
+    receipts = load(settings)
+    _told(receipts, "loaded", "Every landed file is loaded.")
+    _stop_at_first(refusals(receipts))
+
+
+@main.command()
+@click.argument("quarter", type=Quarter(), required=False)
+@click.pass_obj
+def check(settings: Settings, quarter: FiscalQuarter | None) -> None:
+    """Run Great Expectations: on the loaded extracts, or, with a QUARTER, on its candidate."""
+    if quarter is None:
+        from expectations.extract_door import check_extracts, refusals
+
+        verdicts = check_extracts(settings)
+        passed = sum(verdict["passed"] for verdict in verdicts)
+        OUT.print(f"Extract door: {passed} of {len(verdicts)} new extracts passed.")
+        _stop_at_first(refusals(verdicts))
+    else:
+        from expectations.board_door import check_candidate
+
+        verdict = check_candidate(settings, quarter)
+        OUT.print(f"Board door: {verdict['checks_evaluated']} checks evaluated, the candidate of {quarter} passed.")
+
+
+@main.command()
+@click.argument("quarter", type=Quarter())
+@click.pass_obj
+def build(settings: Settings, quarter: FiscalQuarter) -> None:
+    """Run dbt into a fresh database file."""
+    from dbt_project.build import build
+
+    record = build(settings, quarter)
+    OUT.print(f"Built {quarter} as {record['build_id']}.")
+
+
+@main.command()
+@click.argument("quarter", type=Quarter())
+@click.option("--as", "preparer", help="Who prepares (else the preparer of the settings).")
+@click.pass_obj
+def prepare(settings: Settings, quarter: FiscalQuarter, preparer: str | None) -> None:
+    """Make the candidate: the files a reader would get, protected and checksummed."""
+    from publish.candidate import prepare
+
+    candidate = prepare(settings, quarter, prepared_by=preparer)
+    OUT.print(f"The candidate of {quarter} is {candidate['candidate_digest']}.")
+
+
+@main.command()
+@click.argument("quarter", type=Quarter())
+@click.option("--as", "approver", required=True, help="Who decides; one of the settings' approvers.")
+@click.option("--digest", help="The candidate's digest, as the person saw it (else the current candidate's).")
+@click.option("--reject", is_flag=True, help="Say no; needs a reason.")
+@click.option("--reason", default="", help="Why; kept beside the decision.")
+@click.pass_obj
+def approve(
+    settings: Settings, quarter: FiscalQuarter, approver: str, digest: str | None, reject: bool, reason: str
+) -> None:
+    """Decide on the checked candidate of a quarter, as a second person."""
+    from publish.approval import decide
+
+    pointer = settings.place("candidates", str(quarter), "current.json")
+    if digest is None and not pointer.exists():
+        raise NotApproved(
+            f"There is nothing to approve for {quarter}.",
+            found="no candidate",
+            expected="a candidate that passed the board door",
+            rule="docs/layout.md, candidates/<quarter>/current.json",
+            next_step=f"run: hrdd status {quarter}",
+        )
+    record = decide(
+        settings,
+        quarter,
+        candidate_digest=digest or store.read_json(pointer)["candidate_digest"],
+        approver=approver,
+        decision="rejected" if reject else "approved",
+        reason=reason,
+    )
+    OUT.print(f"{record['approver']} {record['decision']} {quarter}, candidate {record['candidate_digest']}.")
+
+
+@main.command()
+@click.argument("quarter", type=Quarter())
+@click.pass_obj
+def publish(settings: Settings, quarter: FiscalQuarter) -> None:
+    """Release the approved candidate; refuses every byte that was not checked and approved."""
+    from publish.release import publish
+
+    latest = publish(settings, quarter)
+    OUT.print(f"Released {latest['release']} in {settings.place('releases', latest['release'])}")
+
+
+@main.command()
+@click.argument("quarter", type=Quarter(), required=False)
+@click.pass_obj
+def status(settings: Settings, quarter: FiscalQuarter | None) -> None:
+    """Show what arrived, what was refused or quarantined and why, and how far each quarter has come."""
+    from pipeline.status import extract_rows, quarter_rows
+
+    _table("Extracts", extract_rows(settings, quarter))
+    _table("Quarters", quarter_rows(settings, quarter))
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def verify(folder: Path) -> None:
+    """Prove a release from its own folder, offline."""
+    from publish.verify import verify
+
+    report = verify(folder)
+    OUT.print(f"Verified {report['release']}: {report['files']} files are what the manifest says.")
+
+
+def _told(receipts: list[dict[str, Any]], verb: str, nothing: str) -> None:
+    """Say how many files went well and how many records were held back, by extract."""
+    for receipt in receipts:
+        if receipt.get("refusal") is None:
+            held = f", {receipt['quarantined']} quarantined" if receipt.get("quarantined") else ""
+            records = f" {receipt['loaded']} records{held}" if "loaded" in receipt else ""
+            OUT.print(f"{verb} {receipt['family']}/{receipt['extract']}{records}")
+    if not receipts:
+        OUT.print(nothing)
+
+
+def _stop_at_first(stops: list[Any]) -> None:
+    """Show every refusal, then end with the code of the first."""
+    for stop in stops[1:]:
+        click.echo(str(stop), err=True)
+    if stops:
+        raise stops[0]
+
+
+def _table(title: str, rows: list[dict[str, str]]) -> None:
+    if not rows:
+        OUT.print(f"{title}: none yet.")
+        return
+    table = Table(title=title, title_justify="left")
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row.values())
+    OUT.print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
