@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from pipeline.errors import BadSettings
 
@@ -64,7 +65,7 @@ class Settings:
         values.pop("data", None)
         values["approvers"] = tuple(values.get("approvers", ()))
         settings = cls(data=(PROJECT / root).resolve(), settings_file=path, **values)
-        settings.now()
+        settings._check()
         return settings
 
     @property
@@ -89,6 +90,13 @@ class Settings:
         if moment.tzinfo is None:
             raise _bad(f"clock = {self.clock!r}", "a moment with an offset, such as +09:00", "add the offset")
         return moment.astimezone(UTC)
+
+    def _check(self) -> None:
+        self.now()
+        if self.timezone not in available_timezones():
+            raise _bad(f"timezone = {self.timezone!r}", "a name such as Asia/Tokyo", "correct it")
+        if self.withhold_below < 5:
+            raise _bad(f"withhold_below = {self.withhold_below}", "5 or more", "never lower the threshold; raise it")
 
     def place(self, *parts: str) -> Path:
         """A place in the data folder; nothing is made by asking."""
