@@ -1,0 +1,1 @@
+"""Speed, measured beside the plain DuckDB script in one run."""
