@@ -1,0 +1,105 @@
+"""What one delivery looks like in numbers, computed by DuckDB from its Parquet file.
+
+A profile holds names of columns and numbers: counts, one share, and days between dates. No value of any record is in
+it, so whatever judges it, shows it or stores it cannot give one away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from ingest.contract import Contract
+from pipeline import store
+from pipeline.database import quoted
+
+ADDED_BY_LOADING = ("_extract_id", "_row_number", "_known_at", "_as_of_date")
+
+
+def profile(
+    connection: duckdb.DuckDBPyConnection, file: Path, contract: Contract, receipt: Mapping[str, Any], timezone: str
+) -> dict[str, Any]:
+    """Measure one loaded extract (grain: one delivery).
+
+    Numbers for the checks: ``altered_files, differing_columns, missing_records, records, quarantined_share`` (0 to 1)
+    ``, repeated_keys, required_blanks, unknown_codes, days_ahead, age_days, manifests``. By column, for a person who
+    looks for the cause: ``blanks`` and ``unknown``. Where the columns are not the contract's, nothing that reads a
+    column is measured. DuckDB's errors (a file that is no Parquet) are the caller's to catch.
+    """
+    present = [row[0] for row in connection.execute("describe select * from read_parquet(?)", [str(file)]).fetchall()]
+    promised = [*(column.name for column in contract.columns), *ADDED_BY_LOADING]
+    seen: dict[str, Any] = {
+        "altered_files": int(store.sha256_file(file) != receipt["parquet_sha256"]),
+        "differing_columns": len(set(present) ^ set(promised)) + (len(present) != len(set(present))),
+        "quarantined_share": receipt["quarantined"] / receipt["records_in"] if receipt["records_in"] else 0.0,
+        "age_days": _age_days(receipt, timezone),
+        "manifests": int(receipt["has_manifest"]),
+    }
+    if seen["differing_columns"]:
+        return seen
+    required = [column.name for column in contract.columns if column.required]
+    coded = [column for column in contract.columns if column.codes]
+    parts = [
+        "count(*)",
+        f"count(distinct ({', '.join(quoted(name) for name in contract.key)},))" if contract.key else "count(*)",
+        f"max({quoted(contract.period_column)})" if contract.period_column else "null",
+        *(f"count(*) filter ({quoted(name)} is null)" for name in required),
+        *(_unknown(column) for column in coded),
+    ]
+    codes = [list(column.codes) for column in coded]
+    row = connection.execute(f"select {', '.join(parts)} from read_parquet(?)", [*codes, str(file)]).fetchone()
+    assert row is not None  # an aggregate without groups always has one row
+    records, keys, newest = row[:3]
+    blanks = dict(zip(required, row[3 : 3 + len(required)], strict=True))
+    unknown = dict(zip([column.name for column in coded], row[3 + len(required) :], strict=True))
+    seen |= {
+        "records": records,
+        "missing_records": abs(receipt["loaded"] - records)
+        + abs(receipt["records_in"] - receipt["loaded"] - receipt["quarantined"]),
+        "repeated_keys": records - keys,
+        "required_blanks": sum(blanks.values()),
+        "unknown_codes": sum(unknown.values()),
+        "days_ahead": _days_ahead(newest, receipt, timezone),
+        "blanks": {name: count for name, count in blanks.items() if count},
+        "unknown": {name: count for name, count in unknown.items() if count},
+    }
+    return seen
+
+
+def _unknown(column: Any) -> str:
+    """SQL for the number of codes in a column that the contract does not know; a list counts each of its entries."""
+    name = quoted(column.name)
+    if column.is_list:
+        return f"coalesce(sum(len(list_filter({name}, lambda code: code not in ?))), 0)::bigint"
+    return f"count(*) filter ({name} is not null and {name} not in ?)"
+
+
+def _known_on(receipt: Mapping[str, Any], timezone: str) -> date:
+    return _instant(receipt["known_at"]).astimezone(ZoneInfo(timezone)).date()
+
+
+def _instant(written: str) -> datetime:
+    return datetime.fromisoformat(written)
+
+
+def _age_days(receipt: Mapping[str, Any], timezone: str) -> int | None:
+    """Days from the day that the extract speaks of to the local day on which it was known."""
+    if not receipt["as_of_date"]:
+        return None
+    return (_known_on(receipt, timezone) - date.fromisoformat(receipt["as_of_date"])).days
+
+
+def _days_ahead(newest: date | datetime | None, receipt: Mapping[str, Any], timezone: str) -> int:
+    """Days by which the newest period value lies after the moment of the extract; 0 if it does not, or there is none."""
+    if newest is None:
+        return 0
+    if isinstance(newest, datetime):  # an instant in UTC, without its offset
+        late = newest - _instant(receipt["known_at"]).astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
+        return max(0, math.ceil(late.total_seconds() / 86_400))
+    return max(0, (newest - _known_on(receipt, timezone)).days)
