@@ -99,9 +99,7 @@ def _bound(record: dict[str, Any]) -> Bound:
             "and previous, and nothing else but subject"
         )
     if record["loudness"] not in ("fail", "warn") or not record["bound"] or not str(record["because"]).strip():
-        raise ValueError(
-            f"thresholds.yml, {record['check']}: loudness is fail or warn; bound and because are not empty"
-        )
+        raise ValueError(f"thresholds.yml, {record['check']}: loudness is fail or warn, bound and because not empty")
     return Bound(
         check=record["check"],
         subject=record.get("subject", ""),

@@ -14,9 +14,7 @@ class ExpectTheBytesThatWereLoaded(ExpectColumnValuesToBeBetween):
     """The Parquet file is the one whose digest stands in its load receipt."""
 
     column: str = "altered_files"
-    next_step: ClassVar[str] = (
-        "Load the extract again from its landed bytes: delete its load receipt, then `hrdd load`."
-    )
+    next_step: ClassVar[str] = "Load the extract again from its landed bytes: delete its load receipt, run `hrdd load`."
 
 
 class ExpectTheColumnsOfTheContract(ExpectColumnValuesToBeBetween):
@@ -30,9 +28,7 @@ class ExpectEveryLoadedRecordToBeThere(ExpectColumnValuesToBeBetween):
     """As many records stand in the file as its receipt says were loaded, and none was lost on the way."""
 
     column: str = "missing_records"
-    next_step: ClassVar[str] = (
-        "Load the extract again from its landed bytes: delete its load receipt, then `hrdd load`."
-    )
+    next_step: ClassVar[str] = "Load the extract again from its landed bytes: delete its load receipt, run `hrdd load`."
 
 
 class ExpectAPlausibleNumberOfRecords(ExpectColumnValuesToBeBetween):

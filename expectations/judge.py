@@ -116,7 +116,7 @@ def _sentence(check: Check) -> str:
 
 def _number(value: Any) -> str:
     """A measured number as text. Only numbers are ever shown: a text in a frame may be somebody's value."""
-    if isinstance(value, bool) or not isinstance(value, int | float) and not hasattr(value, "__float__"):
+    if isinstance(value, bool) or (not isinstance(value, int | float) and not hasattr(value, "__float__")):
         return "not a number"
     return f"{float(value):,.6g}"
 

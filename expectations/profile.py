@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from ingest.contract import Contract
+from ingest.contract import Column, Contract
 from pipeline import store
 from pipeline.database import quoted
 
@@ -72,10 +72,10 @@ def profile(
     return seen
 
 
-def _unknown(column: Any) -> str:
+def _unknown(column: Column) -> str:
     """SQL for the number of codes in a column that the contract does not know; a list counts each of its entries."""
     name = quoted(column.name)
-    if column.is_list:
+    if column.physical_type.endswith("[]"):
         return f"coalesce(sum(len(list_filter({name}, lambda code: code not in ?))), 0)::bigint"
     return f"count(*) filter ({name} is not null and {name} not in ?)"
 
@@ -96,7 +96,7 @@ def _age_days(receipt: Mapping[str, Any], timezone: str) -> int | None:
 
 
 def _days_ahead(newest: date | datetime | None, receipt: Mapping[str, Any], timezone: str) -> int:
-    """Days by which the newest period value lies after the moment of the extract; 0 if it does not, or there is none."""
+    """Days by which the newest period value lies after the moment of the extract; 0 if it does not, or if none is."""
     if newest is None:
         return 0
     if isinstance(newest, datetime):  # an instant in UTC, without its offset
