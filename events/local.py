@@ -1,0 +1,335 @@
+"""Airflow on one machine: starts its own components, follows the quarter to its release, and stops them all.
+
+``python -m events.local run`` takes what lies in the landing (the sample year, if nothing does) to a release and
+ends. ``python -m events.local up`` leaves Airflow and the page running. Nothing is simulated: the components are
+Airflow's own, with its own executor and scheduler; only their imports are shared, by forking them from one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from events.home import Home
+from events.rest import Airflow
+from events.standing import APPROVED, REJECTED, WAITING, standings, unread
+from pipeline import store
+from pipeline.errors import HrddError, MissingExtracts
+from pipeline.quarter import FiscalQuarter
+from pipeline.settings import Settings
+
+STEPS = ("land", "load", "check", "announce", "build", "prepare", "approve", "publish")
+GRACE_SECONDS = 3.5  # an answer in the first moments of a parked gate is lost (docs of this folder, "The race")
+IDLE_SECONDS = 8.0  # no run at all for so long, and still something to do: nothing will come by itself
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit code (0, or the code of the error that stopped it)."""
+    parser = argparse.ArgumentParser(prog="python -m events.local", description=__doc__.split("\n")[0])
+    parser.add_argument("command", choices=("run", "up"))
+    parser.add_argument("--json-timings", type=Path, metavar="FILE", help="write the seconds of each step")
+    options = parser.parse_args(arguments)
+    out = Console(soft_wrap=True, highlight=False)
+    try:
+        settings = Settings.load()
+        with _interruptible():
+            if options.command == "up":
+                return up(settings, out)
+            return run(settings, out, options.json_timings)
+    except HrddError as stop:
+        print(stop, file=sys.stderr)
+        return stop.exit_code
+    except KeyboardInterrupt:
+        out.print("Stopped. What was done stays done; the next start goes on from there.")
+        return 130
+
+
+def run(settings: Settings, out: Console, timings: Path | None = None) -> int:
+    """Take everything that waits to its release. Raises the error of the step that stopped it."""
+    began = time.monotonic()
+    with Home(settings).alone() as home:
+        if not _waits(settings) and not _needs_samples(settings, home):
+            out.print("Nothing waits: every extract is landed, and every candidate is decided.")
+            _tell_release(settings, out)
+            return 0
+        out.print(f"Starting Airflow on {home.url} (home: {home.home})")
+        home.start()
+        if _needs_samples(settings, home):
+            _write_samples(settings, home, out)
+        airflow = home.ready()
+        out.print(f"Airflow is ready after {time.monotonic() - began:.1f} s")
+        _resume(settings, airflow)
+        watch = Watch(settings, airflow, out, began)
+        try:
+            watch.until_done()
+        finally:
+            if timings:
+                store.write_json(timings.resolve(), watch.timings() | {"seconds": round(time.monotonic() - began, 2)})
+    _tell_release(settings, out)
+    out.print(f"Done in {time.monotonic() - began:.1f} s; Airflow is stopped.")
+    return 0
+
+
+def up(settings: Settings, out: Console) -> int:
+    """Start Airflow and leave it running until the person stops it with Ctrl-C."""
+    with Home(settings).alone() as home:
+        out.print("Starting Airflow ...")
+        home.start()
+        if _needs_samples(settings, home):
+            _write_samples(settings, home, out)
+        airflow = home.ready()
+        _resume(settings, airflow)
+        out.print(f"Airflow and the releases:  {home.url}/releases/")
+        out.print(f"Passwords of its users:    {home.passwords_file}")
+        out.print(f"Who may approve:           {', '.join(settings.approvers) or 'nobody yet (settings: approvers)'}")
+        out.print(f"Extracts go to:            {settings.landing_url}")
+        out.print("Ctrl-C stops everything.")
+        while True:
+            home.check()
+            time.sleep(1)
+
+
+class Watch:
+    """Follows the runs that the events start, shows each step once it has ended, and answers a sample's gate."""
+
+    def __init__(self, settings: Settings, airflow: Airflow, out: Console, began: float) -> None:
+        self.settings, self.airflow, self.out, self.began = settings, airflow, out, began
+        self.told: dict[tuple[str, str, str, int], dict[str, Any]] = {}
+        self.stops: list[HrddError] = []
+        self.parked: dict[str, float] = {}
+        self.asked: set[str] = set()
+
+    def until_done(self) -> None:
+        """Return once nothing waits; raise the first stop once nothing runs any more."""
+        busy = time.monotonic()
+        while True:
+            self.airflow.home.check()
+            runs = self.airflow.runs()
+            self._tell(self.airflow.tasks())
+            answering = self._gates()
+            if answering or any(run["state"] in ("queued", "running") for run in runs if not self._is_parked(run)):
+                busy = time.monotonic()
+            elif self.stops and time.monotonic() - busy > 1.5:
+                raise self.stops[0]
+            elif not self.parked and not _waits(self.settings) and time.monotonic() - busy > 0.5:
+                return
+            elif not self.parked and time.monotonic() - busy > IDLE_SECONDS:
+                raise self._nothing_comes()
+            time.sleep(0.3)
+
+    def timings(self) -> dict[str, Any]:
+        """Seconds of each step, and the moments between which Airflow had nothing of ours to do."""
+        steps = [
+            {
+                "dag": dag,
+                "task": task["task_id"],
+                "partition": task.get("partition_key"),
+                "started_at": task["start_date"],
+                "ended_at": task["end_date"],
+                "seconds": task["duration"],
+                "state": task["state"],
+            }
+            for (dag, *_), task in self.told.items()
+        ]
+        return {"steps": sorted(steps, key=lambda step: step["started_at"] or "")}
+
+    def _tell(self, tasks: list[dict[str, Any]]) -> None:
+        for task in sorted(tasks, key=lambda task: task["end_date"] or ""):
+            key = (task["dag_id"], task["dag_run_id"], task["task_id"], task["try_number"])
+            if key in self.told or task["state"] not in ("success", "failed", "up_for_retry"):
+                continue
+            self.told[key] = task
+            if task["task_id"] == "report":
+                continue
+            seconds = f"{task['duration'] or 0:6.1f} s"
+            if task["state"] == "success":
+                self.out.print(f"  {task['task_id']:9}{seconds}   {_said(self.airflow.result(task))}")
+                continue
+            stops = self.airflow.result(task, "stops") if task["state"] == "failed" else None
+            for record in stops or []:
+                self.stops.append(_as_error(record))
+                self.out.print(f"  {task['task_id']:9}{seconds}   [red]stopped[/red]: {record['headline']}")
+            if task["state"] == "up_for_retry":
+                self.out.print(f"  {task['task_id']:9}{seconds}   is tried again")
+            elif not stops:
+                self.stops.append(_failed(task, self.airflow.home))
+                self.out.print(f"  {task['task_id']:9}{seconds}   [red]failed[/red]")
+
+    def _gates(self) -> bool:
+        """Answer a sample's gate, or tell the person about it. Returns whether an answer of ours is under way."""
+        now = time.monotonic()
+        waiting = {gate["task_instance"]["id"]: gate["task_instance"] for gate in self.airflow.gates()}
+        self.parked = {key: self.parked.get(key, now) for key, task in waiting.items()}
+        answering = False
+        for key, task in waiting.items():
+            candidate = next((s for s in standings(self.settings) if s.stage == WAITING), None)
+            if candidate is None:
+                continue
+            if candidate.is_sample and self.settings.is_sample and self.settings.approvers:
+                if self.stops:
+                    continue
+                answering = True
+                if now - self.parked[key] >= GRACE_SECONDS:
+                    approver = self.settings.approvers[0]
+                    self.airflow.answer(task, approver, "Approve", "The sample year, approved by the sample user.")
+            elif key not in self.asked:
+                self.asked.add(key)
+                self.out.print(
+                    f"  {candidate.quarter} waits for a person: {', '.join(self.settings.approvers) or 'nobody'}"
+                )
+                self.out.print(f"  answer at {self.airflow.home.url}/required_actions, as one of them")
+                self.out.print(f"  candidate {candidate.candidate_digest}")
+        if self.stops and self.parked:
+            self.parked = {}
+        return answering
+
+    def _is_parked(self, run: dict[str, Any]) -> bool:
+        return any(gate["dag_run_id"] == run["dag_run_id"] for gate in self.airflow.last_gates)
+
+    def _nothing_comes(self) -> HrddError:
+        """Why nothing runs although something waits: nearly always extracts that have not arrived."""
+        from dbt_project.build import plan
+
+        quarters = {
+            FiscalQuarter.parse(receipt["quarter"])
+            for path in self.settings.place("raw").glob("*/*/*.json")
+            if not path.name.endswith(".verdict.json") and (receipt := store.read_json(path)).get("quarter")
+        }
+        for quarter in sorted(quarters, reverse=True):
+            missing = plan(self.settings, quarter).missing
+            if missing:
+                return MissingExtracts(
+                    f"{quarter} cannot be built yet.",
+                    found="no extract that passed for " + ", ".join(missing),
+                    expected="every extract that the core metrics need",
+                    rule="dbt_project/build.py, plan",
+                    next_step=f"deliver them to {self.settings.landing_url} and run again",
+                )
+        return _failed(None, self.airflow.home)
+
+
+def _waits(settings: Settings) -> bool:
+    """Whether a step has something to do, by the records alone: no Airflow is needed to know it."""
+    if unread(settings) or any(s.is_open for s in standings(settings)):
+        return True
+    landed = {path.relative_to(settings.place("landed")) for path in settings.place("landed").glob("*/*/*.json")}
+    loaded = {path.relative_to(settings.place("raw")) for path in settings.place("raw").glob("*/*/*.json")}
+    if landed - loaded:
+        return True
+    if not landed:
+        return False
+    from dbt_project.build import quarters_to_build
+
+    return bool(quarters_to_build(settings))
+
+
+def _needs_samples(settings: Settings, home: Home) -> bool:
+    """A sample installation with an empty landing, or with one that a kill left half written."""
+    if not settings.is_sample or settings.landing_folder is None:
+        return False
+    note = home.home / "samples.json"
+    if note.exists():
+        return not store.read_json(note)["is_whole"]
+    return not settings.landing_folder.exists() or not any(settings.landing_folder.iterdir())
+
+
+def _write_samples(settings: Settings, home: Home, out: Console) -> None:
+    from samples.write import write_samples
+
+    note = home.home / "samples.json"
+    store.write_json(note, {"is_whole": False})
+    written = write_samples(settings)
+    store.write_json(note, {"is_whole": True})
+    out.print(f"  {len(written)} sample files lie in {settings.landing_url}")
+
+
+def _resume(settings: Settings, airflow: Airflow) -> None:
+    """Announce again what a killed run had reached; whatever lies before it is found by looking at the landing."""
+    for now in standings(settings):
+        if now.is_open:
+            asset = "gate/board" if now.stage == APPROVED else "candidate/board"
+            airflow.announce(asset, str(now.quarter))
+    if not unread(settings):
+        airflow.wake()
+
+
+def _tell_release(settings: Settings, out: Console) -> None:
+    for now in standings(settings):
+        if now.stage == REJECTED:
+            out.print(f"The current candidate of {now.quarter} was rejected; corrected extracts open a new one.")
+    pointer = settings.place("releases", "latest.json")
+    if not pointer.exists():
+        return
+    latest = store.read_json(pointer)
+    folder = settings.place("releases", latest["quarter"], f"r{latest['revision']}")
+    with (folder / "tables" / "headline.csv").open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    table = Table(title=f"{settings.company}: {latest['release']}", title_justify="left")
+    for name in ("metric", "value", "target", "status"):
+        table.add_column(name, justify="right" if name in ("value", "target") else "left")
+    for row in rows:
+        table.add_row(row["title"], row["display_value"], row["target_value"], row["target_status"])
+    (out if out.is_terminal else Console(width=120, highlight=False)).print(table)
+    out.print(f"The release: {folder}")
+
+
+def _said(result: Any) -> str:
+    if not isinstance(result, dict):
+        return ""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {', '.join(value) if isinstance(value, list) else str(value)[:20]}"
+        for name, value in result.items()
+    )
+
+
+def _as_error(record: dict[str, Any]) -> HrddError:
+    error = HrddError(
+        record["headline"],
+        found=record["found"],
+        expected=record["expected"],
+        rule=record["rule"],
+        next_step=record["next"],
+    )
+    error.exit_code = record["exit_code"]
+    return error
+
+
+def _failed(task: dict[str, Any] | None, home: Home) -> HrddError:
+    what = f"the task {task['task_id']} of {task['dag_id']} failed" if task else "no run is under way"
+    return HrddError(
+        "The run stopped before a release.",
+        found=what,
+        expected="a release, or a stop that names its rule",
+        rule="events/local.py",
+        next_step=f"read the logs in {home.home / 'logs'} and run again",
+    )
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let every polite signal end the run the way Ctrl-C does, so that everything is stopped."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""What Airflow learns from this project when it starts: the quarter mapper and the page of the releases."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+from events.quarters import FiscalQuarterMapper
+
+
+def _pages() -> tuple[list[Any], list[Any]]:
+    # Every component imports every plugin; only the API server has a use for a page.
+    if "api-server" not in sys.argv:
+        return [], []
+    from portal.page import APP, VIEW
+
+    return [APP], [VIEW]
+
+
+class EventsPlugin(AirflowPlugin):
+    """Registered through the entry point ``airflow.plugins`` of the package."""
+
+    name = "hrdd_events"
+    partition_mappers = (FiscalQuarterMapper,)
+    fastapi_apps, external_views = _pages()

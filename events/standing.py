@@ -1,0 +1,94 @@
+"""How far each quarter stands, read from the records in the data folder; Airflow's own memory is never asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import store
+from pipeline.quarter import FiscalQuarter
+from pipeline.settings import Settings
+
+UNCHECKED, FAILED, WAITING, REJECTED, APPROVED, RELEASED = (
+    "unchecked",
+    "failed",
+    "waiting",
+    "rejected",
+    "approved",
+    "released",
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The current candidate of a quarter and the last thing that was recorded about it."""
+
+    quarter: FiscalQuarter
+    candidate_digest: str
+    build_id: str
+    is_sample: bool
+    stage: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a step, or a person, has still something to do."""
+        return self.stage not in (REJECTED, RELEASED)
+
+
+def standing(settings: Settings, quarter: FiscalQuarter) -> Standing | None:
+    """Where the quarter's current candidate stands, or nothing if it has none."""
+    pointer = settings.place("candidates", str(quarter), "current.json")
+    if not pointer.exists():
+        return None
+    folder = pointer.parent / store.read_json(pointer)["candidate_digest"]
+    candidate = store.read_json(folder / "candidate.json")
+    return Standing(
+        quarter=quarter,
+        candidate_digest=candidate["candidate_digest"],
+        build_id=candidate["build_id"],
+        is_sample=candidate["is_sample"],
+        stage=_stage(settings, folder, candidate["candidate_digest"], quarter),
+    )
+
+
+def standings(settings: Settings) -> list[Standing]:
+    """Where every quarter that has a candidate stands, oldest quarter first."""
+    quarters = sorted(
+        FiscalQuarter.parse(path.parent.name) for path in settings.place("candidates").glob("*/current.json")
+    )
+    return [found for quarter in quarters if (found := standing(settings, quarter))]
+
+
+def unread(settings: Settings) -> list[Path]:
+    """Files in a local landing whose bytes have no landing receipt yet; none where the landing is elsewhere."""
+    landing = settings.landing_folder
+    if landing is None or not landing.exists():
+        return []
+    landed = {receipt.stem for receipt in settings.place("landed").glob("*/*/*.json")}
+    return [
+        file
+        for file in sorted(landing.rglob("*"))
+        if file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(landing).parts)
+        and not file.name.endswith(".manifest.json")
+        and store.sha256_file(file) not in landed
+    ]
+
+
+def _stage(settings: Settings, folder: Path, digest: str, quarter: FiscalQuarter) -> str:
+    for path in settings.place("releases", str(quarter)).glob("r*/manifest.json"):
+        manifest = store.read_json(path)
+        if manifest["candidate_digest"] == digest and _is_whole(settings, manifest):
+            return RELEASED
+    if (folder / "approval.json").exists():
+        return APPROVED if store.read_json(folder / "approval.json")["decision"] == "approved" else REJECTED
+    if not (folder / "verdict.json").exists():
+        return UNCHECKED
+    return WAITING if store.read_json(folder / "verdict.json")["passed"] else FAILED
+
+
+def _is_whole(settings: Settings, manifest: dict[str, Any]) -> bool:
+    """Whether publishing went on to its last step: `latest` no longer names the release before this one."""
+    latest = settings.place("releases", "latest.json")
+    return latest.exists() and store.read_json(latest)["manifest_digest"] != manifest["previous_release"]

@@ -1,0 +1,1 @@
+"""The page of the releases, inside Airflow and behind its sign-in."""
