@@ -57,7 +57,11 @@ class Bound:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Everything thresholds.yml says about one door. ``pinned`` holds lists that a check compares with."""
+    """Everything thresholds.yml says about one door.
+
+    ``pinned`` holds the lists that checks compare with; ``digest`` is that of the bounds and of the checks' code: of
+    the rules by which a verdict is made.
+    """
 
     door: Door
     checks_expected: int
@@ -85,8 +89,13 @@ def bounds(door: Door, file: Path = FILE) -> Bounds:
         checks_expected=section["checks_expected"],
         records=tuple(_bound(record) for record in section["bounds"]),
         pinned=section.get("pinned", {}),
-        digest=store.sha256_bytes(content),
+        digest=store.digest_of(_rules(content)),
     )
+
+
+def _rules(thresholds: bytes) -> dict[str, str]:
+    code = sorted(Path(__file__).parent.glob("*.py"))
+    return {"thresholds.yml": store.sha256_bytes(thresholds)} | {file.name: store.sha256_file(file) for file in code}
 
 
 def _bound(record: dict[str, Any]) -> Bound:

@@ -27,7 +27,7 @@ def check_extracts(settings: Settings) -> list[dict[str, Any]]:
     """Judge every loaded extract that has no verdict on its bytes; return the verdicts written in this call.
 
     The work list is what is there: load receipts with outcome ``loaded`` and no verdict file, a verdict on other
-    bytes, or one that did not pass under bounds that have changed since. Raises nothing for an extract that fails:
+    bytes, or one that did not pass, by rules that have changed since. Raises nothing for an extract that fails:
     see ``refusals``. Each verdict is written as soon as it stands, so a killed call loses one at most.
     """
     limits = bounds("extract")
@@ -67,7 +67,7 @@ def _is_waiting(receipt_file: Path, limits: Bounds) -> bool:
     verdict = store.read_json(verdict_file)
     if list(verdict["files"].values()) != [receipt["parquet_sha256"]]:
         return True
-    return not verdict["passed"] and verdict["thresholds"] != limits.digest
+    return not verdict["passed"] and verdict["rules_digest"] != limits.digest
 
 
 def _judged(

@@ -25,6 +25,8 @@ from expectations.bounds import Bound, Bounds
 
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}  # counts, and no value of any row
 
+LABELS_SHOWN = 5
+
 Check = type[ColumnMapExpectation]
 Record = dict[str, Any]
 
@@ -86,7 +88,7 @@ def _record(
     check: Check, limit: Bound, subject: str, result: ExpectationValidationResult | None, frame: pd.DataFrame
 ) -> Record:
     column = check.__fields__["column"].default
-    blanks_allowed = getattr(check, "blanks_allowed", False)
+    blanks_allowed = getattr(check, "blanks_allowed", False)  # a blank is a measure that could not be taken
     status, found = "error", "the check did not run"
     if result is not None and not _raised(result.exception_info):
         seen, blank = result.result.get("element_count", 0), result.result.get("missing_count", 0)
@@ -97,7 +99,10 @@ def _record(
         else:
             status = "passed" if result.success else "failed"
             wrong = result.result["unexpected_count"]
-            found = f"{column} = {_number(frame[column].iloc[0])}" if len(frame) == 1 else f"{wrong} of {seen} rows"
+            if len(frame) == 1:
+                found = f"{column} = {_number(frame[column].iloc[0])}"
+            else:
+                found = f"{wrong} of {seen} rows{_where(frame, column, limit) if wrong else ''}"
     return {
         "check": check.__name__,
         "subject": subject,
@@ -110,13 +115,28 @@ def _record(
     }
 
 
+def _where(frame: pd.DataFrame, column: str, limit: Bound) -> str:
+    """What the rows that broke a limit are about. A frame's labels are names of files, tables and metrics."""
+    kept = frame[column].isna()
+    if "value_set" in limit.bound:
+        kept |= frame[column].isin(limit.bound["value_set"])
+    else:
+        low, high = limit.bound.get("min_value", float("-inf")), limit.bound.get("max_value", float("inf"))
+        low_kept = frame[column] > low if limit.bound.get("strict_min") else frame[column] >= low
+        high_kept = frame[column] < high if limit.bound.get("strict_max") else frame[column] <= high
+        kept |= low_kept & high_kept
+    labels = sorted(set(frame.loc[~kept, "label"]))
+    more = f" and {len(labels) - LABELS_SHOWN} more" if len(labels) > LABELS_SHOWN else ""
+    return f" ({', '.join(labels[:LABELS_SHOWN])}{more})"
+
+
 def _sentence(check: Check) -> str:
     return " ".join((check.__doc__ or "").split())
 
 
 def _number(value: Any) -> str:
     """A measured number as text. Only numbers are ever shown: a text in a frame may be somebody's value."""
-    if isinstance(value, bool) or (not isinstance(value, int | float) and not hasattr(value, "__float__")):
+    if isinstance(value, str) or not hasattr(value, "__float__"):
         return "not a number"
     return f"{float(value):,.6g}"
 

@@ -15,7 +15,7 @@ def verdict(bounds: Bounds, checks: Sequence[Mapping[str, str]], files: Mapping[
     """The record of docs/layout.md. It passes only if every expected check was evaluated and none that stops failed.
 
     ``checks_expected`` comes from thresholds.yml, not from the checks at hand: a check that was taken away, renamed
-    or not run makes the two numbers differ. ``thresholds`` is the digest of the bounds that were applied.
+    or not run makes the two numbers differ. ``rules_digest`` says by which rules.
     """
     evaluated = sum(check["status"] != "error" for check in checks)
     stopped = any(
@@ -28,7 +28,7 @@ def verdict(bounds: Bounds, checks: Sequence[Mapping[str, str]], files: Mapping[
         "checks_evaluated": evaluated,
         "checks": [{field: check[field] for field in CHECK_FIELDS} for check in checks],
         "files": dict(sorted(files.items())),
-        "thresholds": bounds.digest,
+        "rules_digest": bounds.digest,
     }
 
 
