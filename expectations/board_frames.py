@@ -146,7 +146,7 @@ def figures_frame(candidate: Candidate, figures: pd.DataFrame, pinned: Mapping[s
                 "foreign_quarter": _is_foreign(row, candidate.quarter),
                 "premature_zero": row["metric_id"] in pinned["zero_claims"]
                 and row["value_state"] == "MEASURED_ZERO"
-                and (row["basis"], row["fiscal_quarter"]) in uncategorised,
+                and row["fiscal_quarter"] in uncategorised,
             }
         )
     return _floats(rows)
@@ -194,7 +194,7 @@ def trend_frame(candidate: Candidate, figures: pd.DataFrame, pinned: Mapping[str
 
 
 def breakdowns_frame(figures: pd.DataFrame, pinned: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a breakdown: the distance of the sum of its parts from the published total; blank if a part is hidden."""
+    """One row a breakdown: the distance of its parts' sum from the total, as a share of it; blank if one is hidden."""
     figures = figures[~figures["table"].isin(["headline", "trend"])]
     key = ["table", *CELL]
     totals = {
@@ -204,11 +204,17 @@ def breakdowns_frame(figures: pd.DataFrame, pinned: Mapping[str, Any]) -> pd.Dat
     rows = []
     for name, group in parts.groupby([*key, "dimension"], sort=True):
         total = totals.get(tuple(name[:-1]))
+        if total is None:  # parts of nothing: as far from their total as can be
+            rows.append({"label": group["label"].iloc[0], "gap_to_total": math.inf})
+            continue
         counts = [_count(row) for row in group.to_dict("records")]
-        whole = _count(total) if total else None
-        hidden = whole is None or any(count is None for count in counts)
-        overlaps = f"{name[1]} {name[-1]}" in pinned["overlapping_breakdowns"]
-        gap = None if hidden or overlaps else abs(sum(c for c in counts if c is not None) - (whole or 0.0))
+        breakdown = f"{name[1]} {name[-1]}"
+        whole = _number(total["denominator"]) if breakdown in pinned["parts_of_denominator"] else _count(total)
+        printed = [count for count in counts if count is not None]
+        applies = (
+            whole is not None and len(printed) == len(counts) and breakdown not in pinned["overlapping_breakdowns"]
+        )
+        gap = abs(sum(printed) - whole) / max(1.0, abs(whole)) if applies and whole is not None else None
         rows.append({"label": group["label"].iloc[0], "gap_to_total": gap})
     return _floats(rows)
 
@@ -249,8 +255,11 @@ def stacked_figures(candidate: Candidate, pinned: Mapping[str, Any]) -> pd.DataF
     figures["dimension"] = figures["dimension"].fillna(TOTAL)
     figures["unit"] = figures["unit"].fillna(figures["metric_id"].map(catalogue["unit"]))
     figures["direction"] = figures["metric_id"].map(catalogue["target_direction"])
-    figures["is_headline"] = (figures["dimension"] == TOTAL) & (
-        figures["perimeter"] == figures["metric_id"].map(catalogue["headline_perimeter"])
+    figures["target_of_catalogue"] = figures["metric_id"].map(catalogue["target_value"])
+    figures["is_headline"] = (
+        (figures["dimension"] == TOTAL)
+        & (figures["perimeter"] == figures["metric_id"].map(catalogue["headline_perimeter"]))
+        & (figures["basis"] == figures["metric_id"].map(catalogue["basis"]))
     )
     figures["label"] = [
         f"{table}: {_label(metric, pinned)}"
@@ -276,11 +285,11 @@ def _stands_in(table: pd.DataFrame, row: Mapping[str, Any]) -> bool:
     return len(same) == 1 and all(same.iloc[0][name] == row[name] for name in COMPARED)
 
 
-def _uncategorised(figures: pd.DataFrame) -> set[tuple[str, str]]:
-    """The (basis, quarter) pairs in which at least one case has no category; a withheld count is at least one."""
+def _uncategorised(figures: pd.DataFrame) -> set[str]:
+    """The quarters in which at least one case has no category yet; a withheld count is at least one."""
     rows = figures[(figures["dimension"] == "category") & (figures["dimension_value"] == "UNCATEGORISED")]
     return {
-        (row["basis"], row["fiscal_quarter"])
+        row["fiscal_quarter"]
         for row in rows.to_dict("records")
         if row["value_state"] == SUPPRESSED or (_count(row) or 0) > 0
     }
@@ -297,17 +306,22 @@ def _state_conflict(
         return value is not None
     if value is None:
         return True
-    return (state == "MEASURED_ZERO") != (value == 0) and state in ("MEASURED", "MEASURED_ZERO")
+    if row["unit"] == "pp":  # a gap of zero is a gap like any other, not a claim that there is nothing
+        return state == "MEASURED_ZERO"
+    return state in ("MEASURED", "MEASURED_ZERO") and (state == "MEASURED_ZERO") != (value == 0)
 
 
 def _target_conflict(row: Mapping[str, Any], value: float | None) -> bool:
+    """Whether a row's status is not what its target and value make of it, or a headline lacks its metric's target."""
     target, status, direction = _number(row["target_value"]), row["target_status"], row["direction"]
-    if target is None or direction == "none":
-        return status != "NO_TARGET"
+    if direction == "none":
+        return status != "NO_TARGET" or target is not None
+    if row["is_headline"] and target != _number(row["target_of_catalogue"]):
+        return True
+    if target is None:
+        return status not in ("NO_TARGET", "NOT_COMPARABLE")
     if value is None:
         return status != "NOT_COMPARABLE"
-    if status == "NOT_COMPARABLE":
-        return bool(row["is_headline"])
     met = value >= target if direction == "at_least" else value <= target
     return status != ("MET" if met else "MISSED")
 
@@ -374,7 +388,7 @@ def _same(text: str, value: Any) -> bool:
             return float(text) == value
         except ValueError:
             return False
-    return text == str(value)
+    return text in (str(value), f"'{value}")  # the apostrophe keeps a spreadsheet from reading text as a formula
 
 
 def _csv(file: Path) -> tuple[list[str], list[list[str]]]:

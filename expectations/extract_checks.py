@@ -77,7 +77,7 @@ class ExpectAFreshExtract(ExpectColumnValuesToBeBetween):
     """An extract is made soon after the day it speaks of, so that late changes are in it."""
 
     column: str = "age_days"
-    next_step: ClassVar[str] = "Ask the sender whether a newer extract of the same day exists."
+    next_step: ClassVar[str] = "Ask the sender for a newer extract of that day; one that names no day needs a manifest."
 
 
 class ExpectAManifest(ExpectColumnValuesToBeBetween):

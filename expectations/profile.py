@@ -6,9 +6,8 @@ it, so whatever judges it, shows it or stores it cannot give one away.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -81,11 +80,7 @@ def _unknown(column: Column) -> str:
 
 
 def _known_on(receipt: Mapping[str, Any], timezone: str) -> date:
-    return _instant(receipt["known_at"]).astimezone(ZoneInfo(timezone)).date()
-
-
-def _instant(written: str) -> datetime:
-    return datetime.fromisoformat(written)
+    return datetime.fromisoformat(receipt["known_at"]).astimezone(ZoneInfo(timezone)).date()
 
 
 def _age_days(receipt: Mapping[str, Any], timezone: str) -> int | None:
@@ -100,6 +95,5 @@ def _days_ahead(newest: date | datetime | None, receipt: Mapping[str, Any], time
     if newest is None:
         return 0
     if isinstance(newest, datetime):  # an instant in UTC, without its offset
-        late = newest - _instant(receipt["known_at"]).astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
-        return max(0, math.ceil(late.total_seconds() / 86_400))
+        newest = newest.replace(tzinfo=UTC).astimezone(ZoneInfo(timezone)).date()
     return max(0, (newest - _known_on(receipt, timezone)).days)
