@@ -1,0 +1,67 @@
+{#
+    What counts of everything that was delivered, as of the cut-off.
+
+    snapshot            the latest delivery wins whole
+    snapshot of periods for each value of `period`, the latest delivery wins whole
+    append, upsert      for each key, the latest delivered record wins
+
+    "Latest" never depends on the order of arrival: it is decided by the delivery's own clock, then by its digest.
+#}
+{% macro resolve_deliveries(source_relation, delivery, key, period=none) %}
+    {%- set known = "select * from " ~ source_relation ~ " where _known_at <= cast('" ~ var('cutoff_at') ~ "' as timestamp)" -%}
+    {%- if delivery == 'snapshot' -%}
+    select delivered.*
+    from ({{ known }}) as delivered
+    inner join (
+        select
+            _extract_id as winning_extract_id,
+            {%- if period %}
+            {{ period }} as winning_period,
+            {%- endif %}
+            row_number() over (
+                {%- if period %}
+                partition by {{ period }}
+                {%- endif %}
+                order by
+                    {%- if not period %}
+                    _as_of_date desc nulls last,
+                    {%- endif %}
+                    _known_at desc nulls last,
+                    _extract_id desc nulls last
+            ) as standing
+        from (
+            select distinct _extract_id, _known_at, _as_of_date{% if period %}, {{ period }}{% endif %}
+            from ({{ known }}) as every_record
+        ) as every_delivery
+    ) as winner
+        on delivered._extract_id = winner.winning_extract_id
+        {%- if period %}
+        and delivered.{{ period }} = winner.winning_period
+        {%- endif %}
+        and winner.standing = 1
+    {%- else -%}
+    select *
+    from (
+        select
+            *,
+            row_number() over (
+                partition by {{ key | join(', ') }}
+                order by _known_at desc nulls last, _extract_id desc nulls last, _row_number desc nulls last
+            ) as standing
+        from ({{ known }}) as every_record
+    ) as ranked
+    where standing = 1
+    {%- endif -%}
+{% endmacro %}
+
+
+{# A register's record counts once a second role approved it, and until an approved record corrects it. #}
+{% macro counts_in_register(relation) %}
+    {%- set approved = "approved_by is not null and trim(approved_by) <> '' and approved_by <> recorded_by" -%}
+    {{ approved }}
+    and record_id not in (
+        select supersedes_record_id
+        from {{ relation }}
+        where supersedes_record_id is not null and {{ approved }}
+    )
+{%- endmacro %}

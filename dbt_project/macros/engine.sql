@@ -1,0 +1,16 @@
+{# Words that engines spell differently; everything else in this project is plain SQL. #}
+
+{% macro array_has(array, value) -%} {{ return(adapter.dispatch('array_has')(array, value)) }} {%- endmacro %}
+{% macro default__array_has(array, value) -%} array_contains({{ array }}, {{ value }}) {%- endmacro %}
+{% macro duckdb__array_has(array, value) -%} list_contains({{ array }}, {{ value }}) {%- endmacro %}
+
+{# A number as people write it: 22,200 or 86.0. #}
+{% macro written_number(number, decimals) -%} {{ return(adapter.dispatch('written_number')(number, decimals)) }} {%- endmacro %}
+{% macro default__written_number(number, decimals) -%} format_number({{ number }}, {{ decimals }}) {%- endmacro %}
+{% macro duckdb__written_number(number, decimals) -%}
+    case {{ decimals }}
+        when 0 then format('{:,.0f}', round({{ number }}, 0))
+        when 1 then format('{:,.1f}', round({{ number }}, 1))
+        else format('{:,.2f}', round({{ number }}, 2))
+    end
+{%- endmacro %}

@@ -1,0 +1,70 @@
+{#
+    The columns of every metrics_<theme> row, so that all themes say the same things in the same order and type.
+    A figure that nobody measured has is_measured = false and no numbers: it is never shown as zero.
+#}
+{% macro measured(
+    metric_id, perimeter, basis, numerator, denominator='null',
+    dimension="'total'", dimension_value="'ALL'", is_measured='true', is_provisional='false'
+) -%}
+    '{{ metric_id }}' as metric_id,
+    {{ perimeter }} as perimeter,
+    '{{ basis }}' as basis,
+    quarters.fiscal_quarter,
+    {{ dimension }} as dimension,
+    {{ dimension_value }} as dimension_value,
+    case when {{ is_measured }} then cast({{ numerator }} as double) end as numerator,
+    case when {{ is_measured }} then cast({{ denominator }} as double) end as denominator,
+    {{ is_measured }} as is_measured,
+    {{ is_provisional }} as is_provisional
+{%- endmacro %}
+
+
+{# How many rows fulfill a condition; portable, and zero rather than nothing over no rows. #}
+{% macro count_if(condition) -%}
+    coalesce(sum(case when {{ condition }} then 1 else 0 end), 0)
+{%- endmacro %}
+
+
+{# The start of the period that a basis speaks of; its end is the quarter's last day. #}
+{% macro period_start(basis) -%}
+    {%- if basis == 'qtr' -%} quarters.quarter_start
+    {%- elif basis == 'ytd' -%} quarters.year_start
+    {%- elif basis == 't12m' -%} quarters.trailing_year_start
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# Every quarter with every perimeter that has an entity in it on the quarter's last day. #}
+{% macro quarters_and_perimeters() -%}
+    select distinct
+        quarters.*,
+        perimeters.perimeter
+    from {{ ref('int_quarters') }} as quarters
+    inner join {{ ref('int_entities_in_perimeter') }} as perimeters
+        on quarters.quarter_end between perimeters.valid_from and perimeters.valid_to
+{%- endmacro %}
+
+
+{# A share over the rows of one register's population, for the group, and by one dimension where it has one. #}
+{% macro share_of_register(metric_id, basis, population, condition, dimension=none) -%}
+select
+    {{ measured(
+        metric_id, "'grp'", basis,
+        count_if('population.' ~ condition), 'count(population.fiscal_quarter)',
+        is_measured='count(population.fiscal_quarter) > 0'
+    ) }}
+from {{ ref('int_quarters') }} as quarters
+left join {{ ref(population) }} as population
+    on quarters.fiscal_quarter = population.fiscal_quarter
+group by quarters.fiscal_quarter
+{%- if dimension %}
+union all
+select
+    {{ measured(
+        metric_id, "'grp'", basis, count_if('quarters.' ~ condition), 'count(*)',
+        dimension="'" ~ dimension ~ "'", dimension_value='quarters.' ~ dimension
+    ) }}
+from {{ ref(population) }} as quarters
+group by quarters.fiscal_quarter, quarters.{{ dimension }}
+{%- endif %}
+{%- endmacro %}

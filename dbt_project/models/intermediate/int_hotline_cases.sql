@@ -1,0 +1,82 @@
+-- One row per matter: contacts about it are merged; enquiries, misdirected and test contacts are not about one.
+with
+
+contacts as (
+    select
+        canonical_case_id as case_id,
+        channel,
+        reporter_type,
+        identity,
+        {{ local_date('submitted_at') }} as submitted_on,
+        row_number() over (
+            partition by canonical_case_id
+            order by submitted_at, channel, contact_id
+        ) as contact_no
+    from {{ ref('stg_hotline__contact') }}
+    where
+        canonical_case_id is not null
+        and kind in ('CONSULTATION', 'REPORT')
+),
+
+-- Cases that only an enquiry, a misdirected or a test contact opened.
+other_contacts as (
+    select distinct canonical_case_id as case_id
+    from {{ ref('stg_hotline__contact') }}
+    where
+        canonical_case_id is not null
+        and kind not in ('CONSULTATION', 'REPORT')
+),
+
+allegations as (
+    select
+        allegations.case_id,
+        allegations.category,
+        row_number() over (
+            partition by allegations.case_id
+            order by case when allegations.is_primary then 1 else 2 end, allegations.allegation_no
+        ) as allegation_order,
+        categories.is_forced_labour_or_trafficking,
+        categories.is_final
+    from {{ ref('stg_hotline__allegation') }} as allegations
+    inner join {{ ref('allegation_category') }} as categories
+        on allegations.category = categories.category
+),
+
+alleged as (
+    select
+        case_id,
+        max(case when allegation_order = 1 then category end) as primary_category,
+        max(case when is_forced_labour_or_trafficking then 1 else 0 end) = 1 as has_forced_labour_or_trafficking,
+        min(case when is_final then 1 else 0 end) = 1 as is_categorised
+    from allegations
+    group by case_id
+)
+
+select
+    cases.case_id,
+    cases.region,
+    -- The day of submission, where the desk's system knows it: the received date can be overridden by hand.
+    coalesce(contacts.submitted_on, cases.received_date) as received_on,
+    cases.received_date as stated_received_on,
+    coalesce(contacts.channel, 'UNKNOWN') as channel,
+    coalesce(contacts.channel, 'UNKNOWN') in ('HRH_THIRD_PARTY', 'HRH_SITE_DESK') as is_human_rights_hotline,
+    coalesce(contacts.reporter_type, 'UNKNOWN') as reporter_type,
+    coalesce(contacts.identity, 'UNKNOWN') as identity,
+    coalesce(alleged.primary_category, 'UNCATEGORISED') as primary_category,
+    coalesce(alleged.has_forced_labour_or_trafficking, false) as has_forced_labour_or_trafficking,
+    coalesce(alleged.is_categorised, false) as is_categorised,
+    cases.determination,
+    case when cases.status = 'CLOSED' then cases.closed_date end as closed_on,
+    cases.committee_report_id is not null as is_in_committee_report
+from {{ ref('stg_hotline__case') }} as cases
+left join contacts
+    on
+        cases.case_id = contacts.case_id
+        and contacts.contact_no = 1
+left join other_contacts
+    on cases.case_id = other_contacts.case_id
+left join alleged
+    on cases.case_id = alleged.case_id
+where
+    contacts.case_id is not null
+    or other_contacts.case_id is null

@@ -1,0 +1,24 @@
+-- External spend. A supplier that no list knows counts as external: leaving it out would flatter the rate.
+select
+    spend.source_system,
+    spend.invoice_id,
+    spend.line,
+    spend.posting_date,
+    perimeters.perimeter,
+    perimeters.region as buying_region,
+    coalesce(suppliers.supplier_key, spend.source_system || ':' || spend.supplier_id) as supplier_key,
+    spend.amount * case when spend.currency = 'JPY' then 1 else rates.avg_rate end as amount_jpy
+from {{ ref('stg_procurement__spend') }} as spend
+inner join {{ ref('int_entities_in_perimeter') }} as perimeters
+    on
+        spend.buying_entity = perimeters.entity_code
+        and spend.posting_date between perimeters.valid_from and perimeters.valid_to
+left join {{ ref('int_suppliers') }} as suppliers
+    on
+        spend.source_system = suppliers.source_system
+        and spend.supplier_id = suppliers.supplier_id
+left join {{ ref('stg_procurement__fx_rate') }} as rates
+    on
+        spend.currency = rates.currency
+        and cast({{ dbt.date_trunc('month', 'spend.posting_date') }} as date) = rates.month
+where coalesce(suppliers.supplier_type, 'UNKNOWN') <> 'INTRAGROUP'

@@ -1,0 +1,49 @@
+with
+
+relationships as (
+    select
+        quarters.fiscal_quarter,
+        perimeters.perimeter,
+        workers.person_key,
+        workers.worker_key,
+        workers.legal_entity_code as entity_code,
+        workers.worker_category,
+        workers.country_iso2,
+        workers.work_language,
+        categories.is_in_training_scope,
+        categories.reporter_type,
+        -- Concurrent posts and both sides of a secondment are one person, under the relationship that brings the
+        -- training duty.
+        row_number() over (
+            partition by quarters.fiscal_quarter, perimeters.perimeter, workers.person_key
+            order by
+                categories.category_order,
+                case workers.home_or_host when 'HOME' then 1 else 2 end,
+                workers.worker_key,
+                workers.legal_entity_code
+        ) as standing
+    from {{ ref('stg_hr__worker_month') }} as workers
+    inner join {{ ref('int_quarters') }} as quarters
+        on workers.as_of_date = quarters.quarter_end
+    inner join {{ ref('int_entities_in_perimeter') }} as perimeters
+        on
+            workers.legal_entity_code = perimeters.entity_code
+            and quarters.quarter_end between perimeters.valid_from and perimeters.valid_to
+    inner join {{ ref('worker_category') }} as categories
+        on workers.worker_category = categories.worker_category
+    where workers.employment_status not in ('TERMINATED', 'NOT_STARTED')
+)
+
+select
+    fiscal_quarter,
+    perimeter,
+    person_key,
+    worker_key,
+    entity_code,
+    worker_category,
+    country_iso2,
+    work_language,
+    is_in_training_scope,
+    reporter_type
+from relationships
+where standing = 1

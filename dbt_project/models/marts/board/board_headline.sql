@@ -1,0 +1,9 @@
+select
+    {{ headline_columns() }}
+from {{ ref('fct_metric_value') }} as figures
+inner join {{ ref('dim_metric') }} as metrics
+    on figures.metric_id = metrics.metric_id
+where
+    {{ is_headline() }}
+    and figures.fiscal_quarter = '{{ var("quarter") }}'
+order by figures.metric_id

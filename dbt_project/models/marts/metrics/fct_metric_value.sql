@@ -1,0 +1,68 @@
+{%- set themes = ['training', 'grievance', 'supply_chain', 'workforce', 'geopolitics', 'ai', 'governance'] -%}
+
+with
+
+measured as (
+    {% for theme in themes -%}
+    select * from {{ ref('metrics_' ~ theme) }}
+    {%- if not loop.last %}
+    union all
+    {% endif %}
+    {%- endfor %}
+),
+
+valued as (
+    select
+        measured.*,
+        metrics.definition_version,
+        metrics.is_person_count,
+        metrics.value_rule,
+        metrics.target_direction,
+        -- A target was set for the headline: for its perimeter, its basis and the total.
+        case
+            when
+                measured.perimeter = metrics.headline_perimeter
+                and measured.basis = metrics.basis
+                and measured.dimension = 'total'
+                then metrics.target_value
+        end as target_value,
+        case metrics.value_rule
+            when 'count' then measured.numerator
+            when 'share' then 100.0 * measured.numerator / nullif(measured.denominator, 0)
+            when 'gap' then 100.0 * measured.numerator / nullif(measured.denominator, 0) - compared.target_value
+        end as value
+    from measured
+    inner join {{ ref('dim_metric') }} as metrics
+        on measured.metric_id = metrics.metric_id
+    left join {{ ref('dim_metric') }} as compared
+        on metrics.gap_to = compared.metric_id
+)
+
+select
+    metric_id,
+    definition_version,
+    perimeter,
+    basis,
+    fiscal_quarter,
+    dimension,
+    dimension_value,
+    case when value is not null then numerator end as numerator,
+    case when value is not null then denominator end as denominator,
+    value,
+    case
+        when value is null then 'NOT_MEASURED'
+        when is_provisional then 'PROVISIONAL_UNCATEGORISED'
+        when value = 0 and value_rule <> 'gap' then 'MEASURED_ZERO'
+        else 'MEASURED'
+    end as value_state,
+    target_value,
+    -- On the unrounded value: 89.96 is not 90.
+    case
+        when target_direction = 'none' then 'NO_TARGET'
+        when value is null or target_value is null then 'NOT_COMPARABLE'
+        when target_direction = 'at_least' and value >= target_value then 'MET'
+        when target_direction = 'at_most' and value <= target_value then 'MET'
+        else 'MISSED'
+    end as target_status,
+    is_person_count
+from valued

@@ -1,0 +1,160 @@
+"""Write the staging layer from the contracts: sources, models and their YAML.
+
+A column's name, type, description and code list are said once, in ``ingest/contracts``. Run
+``python -m dbt_project.render`` after changing a contract; a test compares what is committed with what this renders.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PROJECT = Path(__file__).resolve().parent
+CONTRACTS = PROJECT.parent / "ingest" / "contracts"
+
+# The project's rule: a boolean says is_ or has_. Booleans that already do so keep their names.
+BOOLEAN_NAMES = {
+    "agreement": "has_agreement",
+    "anonymous": "is_anonymous",
+    "collective_agreement": "has_collective_agreement",
+    "consolidated": "is_consolidated",
+    "equivalent_commitment": "is_equivalent_commitment",
+    "passed": "is_passed",
+    "third_party": "is_third_party",
+}
+# The office's own notes are free text: they end in raw.
+LEFT_IN_RAW = {"note"}
+
+
+def staging() -> dict[Path, str]:
+    """Every rendered file of the staging layer, by its path below the dbt project."""
+    files: dict[Path, str] = {}
+    families: dict[str, list[dict[str, Any]]] = {}
+    for file in sorted(CONTRACTS.glob("*/*.yaml")):
+        contract = yaml.safe_load(file.read_text(encoding="utf-8"))
+        families.setdefault(file.parent.name, []).append(contract)
+    for family, contracts in families.items():
+        folder = Path("models", "staging", family)
+        files[folder / f"_{family}__sources.yml"] = _yaml({"version": 2, "sources": [_source(family, contracts)]})
+        files[folder / f"_{family}__models.yml"] = _yaml(
+            {"version": 2, "models": [_model(family, contract) for contract in contracts]}
+        )
+        for contract in contracts:
+            files[folder / f"stg_{family}__{contract['name']}.sql"] = _sql(family, contract)
+    return files
+
+
+def _source(family: str, contracts: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": family,
+        "description": f"Good records of the {family} extracts, typed by their contracts; one Parquet file a delivery.",
+        "config": {
+            "meta": {
+                "external_location": f"read_parquet('{{{{ var(\"inputs\") }}}}/{family}/{{name}}/*.parquet',"
+                " union_by_name = true)"
+            }
+        },
+        "tables": [
+            {"name": contract["name"], "description": contract["description"]["purpose"]} for contract in contracts
+        ],
+    }
+
+
+def _model(family: str, contract: dict[str, Any]) -> dict[str, Any]:
+    schema = contract["schema"][0]
+    name = f"stg_{family}__{contract['name']}"
+    counted = " Only records that a second role approved and none corrected." if family == "register" else ""
+    columns = [_column(column) for column in schema["properties"] if column["name"] not in LEFT_IN_RAW]
+    columns.append(
+        {
+            "name": "extract_id",
+            "description": "Delivery that the record comes from: SHA-256 of the file as sent.",
+            "data_type": "VARCHAR",
+            "constraints": [{"type": "not_null"}],
+        }
+    )
+    return {
+        "name": name,
+        "description": f"{contract['description']['purpose']} {schema['description']}"
+        f" As of the cut-off, from deliveries of kind {_property(contract, 'delivery')}.{counted}",
+        "columns": columns,
+        "data_tests": [{"key_is_unique": {"name": f"{name}_key_is_unique", "arguments": {"key": _key(contract)}}}],
+    }
+
+
+def _column(column: dict[str, Any]) -> dict[str, Any]:
+    rendered: dict[str, Any] = {
+        "name": BOOLEAN_NAMES.get(column["name"], column["name"]),
+        "description": column["description"],
+        "data_type": column["physicalType"],
+    }
+    constraints: list[dict[str, str]] = [{"type": "not_null"}] if column["required"] else []
+    codes = [code for rule in column.get("quality", []) for code in rule.get("arguments", {}).get("validValues", [])]
+    if codes and column["logicalType"] == "string":
+        listed = ", ".join(f"'{code}'" for code in codes)
+        constraints.append({"type": "check", "expression": f"{rendered['name']} in ({listed})"})
+    if constraints:
+        rendered["constraints"] = constraints
+    return rendered
+
+
+def _sql(family: str, contract: dict[str, Any]) -> str:
+    period = _property(contract, "periodColumn")
+    key = _key(contract)
+    delivery = _property(contract, "delivery")
+    arguments = [f"source('{family}', '{contract['name']}')", f"'{delivery}'", str(key)]
+    if delivery == "snapshot" and period in key:
+        arguments.append(f"period='{period}'")
+    selected = [
+        f"{name} as {BOOLEAN_NAMES[name]}" if name in BOOLEAN_NAMES else name
+        for name in (column["name"] for column in contract["schema"][0]["properties"])
+        if name not in LEFT_IN_RAW
+    ]
+    lines = [
+        f"-- Rendered by dbt_project/render.py from ingest/contracts/{family}/{contract['name']}.yaml.",
+        "with",
+        "",
+        "delivered as (",
+        f"    {{{{ resolve_deliveries({', '.join(arguments)}) }}}}",
+        ")",
+        "",
+        "select",
+        *(f"    {column}," for column in selected),
+        "    _extract_id as extract_id",
+        "from delivered",
+    ]
+    if family == "register":
+        lines.append("where {{ counts_in_register('delivered') }}")
+    return "\n".join(lines) + "\n"
+
+
+def _key(contract: dict[str, Any]) -> list[str]:
+    keyed = [column for column in contract["schema"][0]["properties"] if column.get("primaryKey")]
+    return [column["name"] for column in sorted(keyed, key=lambda column: column["primaryKeyPosition"])]
+
+
+def _property(contract: dict[str, Any], name: str) -> Any:
+    return next(entry["value"] for entry in contract["customProperties"] if entry["property"] == name)
+
+
+def _yaml(value: dict[str, Any]) -> str:
+    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)
+    return "# Rendered by dbt_project/render.py from ingest/contracts; change the contract, then render again.\n" + text
+
+
+def main() -> None:
+    """Write the staging layer; a model whose contract is gone is removed."""
+    files = staging()
+    for old in (PROJECT / "models" / "staging").rglob("*.*"):
+        if old.relative_to(PROJECT) not in files:
+            old.unlink()
+    for path, text in files.items():
+        target = PROJECT / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
