@@ -231,6 +231,7 @@ def _hold(file: Path, identity: str | None, contract: Contract) -> None:
     faults = {
         f"id {identity!r} is not {contract.name}": identity != contract.name,
         "a column's physicalType is unknown": not all(_PHYSICAL_TYPE.fullmatch(c.physical_type) for c in columns),
+        "a column's name is not plain": not all(re.fullmatch("[a-z][a-z0-9_]*", c.name) for c in columns),
         "a name or alias belongs to two columns": len(names) != len(set(names)),
         "a column's classification is unknown": any(c.classification not in CLASSIFICATIONS for c in columns),
         "there is no key": not contract.key,

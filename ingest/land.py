@@ -115,10 +115,10 @@ def _take(settings: Settings, found: _Found, manifest: _Found | None) -> dict[st
         _stop_unless_three_parts(found)
         promised = contract(family, extract)
         _stop_unless_format(name)
+        receipt = {"extract_id": extract_id} | who | _receipt(settings, promised, found, extract_id, manifest)
         receipt_file = settings.place("landed", family, extract, extract_id + ".json")
         if receipt_file.exists():
             return dict(store.read_json(receipt_file))
-        receipt = {"extract_id": extract_id} | who | _receipt(settings, promised, found, extract_id, manifest)
     except RefusedExtract as refusal:
         receipt = {
             "extract_id": extract_id,
@@ -177,9 +177,13 @@ def _receipt(
 def _manifest(found: _Found) -> dict[str, Any]:
     """What the sender promised about the file."""
     _stop_unless_readable(found)
+    if found.size > MAX_MANIFEST_BYTES:
+        raise _broken_manifest(f"a manifest of {found.size} bytes", f"at most {MAX_MANIFEST_BYTES} bytes")
+    content = _read(found, MAX_MANIFEST_BYTES)
     try:
-        sent = json.loads(_read(found, MAX_MANIFEST_BYTES))
-    except ValueError:  # both a decoding and a JSON error
+        sent = json.loads(content)
+        store.canonical_json(sent)  # what cannot be written to the receipt is refused here
+    except (ValueError, RecursionError):
         sent = None
     if not isinstance(sent, dict):
         raise _broken_manifest("the manifest is not a JSON object", "a JSON object in UTF-8")
@@ -212,18 +216,20 @@ def _hold_to(
     known_at = landed_at
     if "extract_ts" in sent:
         try:
-            known_at = datetime.fromisoformat(sent["extract_ts"])
-        except ValueError:
-            known_at = known_at.replace(tzinfo=None)
-        if known_at.tzinfo is None:
+            moment = datetime.fromisoformat(sent["extract_ts"])
+            known_at = moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            moment = datetime.min
+        if moment.tzinfo is None:
             raise _broken_manifest("extract_ts is not a moment with an offset", "such as 2023-04-05T02:00:00+09:00")
-    known_at = known_at.astimezone(UTC)
     as_of_date = None
     if "as_of_date" in sent:
         try:
-            as_of_date = datetime.strptime(sent["as_of_date"], "%Y-%m-%d").date()
+            as_of_date = date.fromisoformat(sent["as_of_date"])
         except ValueError:
-            raise _broken_manifest("as_of_date is not a date", "such as 2023-03-31") from None
+            as_of_date = None
+        if as_of_date is None or as_of_date.isoformat() != sent["as_of_date"]:
+            raise _broken_manifest("as_of_date is not a date", "such as 2023-03-31")
         known_on = known_at.astimezone(ZoneInfo(timezone)).date()
         if as_of_date > known_on:
             raise _broken_manifest(f"as_of_date {as_of_date}", f"no day after {known_on}, when the file was extracted")
@@ -317,9 +323,10 @@ def _local_entries(root: Path, folder: Path) -> Iterator[_Found]:
             continue
         status = entry.stat(follow_symlinks=False)
         yield _Found(
-            path=Path(entry.path).relative_to(root).as_posix(),
+            # A name that is not UTF-8 must not stop the ledger that records it.
+            path=os.fsencode(Path(entry.path).relative_to(root)).decode("utf-8", "backslashreplace"),
             size=status.st_size,
-            modified=str(status.st_mtime_ns),
+            modified=f"{status.st_mtime_ns}" + ("" if os.access(entry.path, os.R_OK) else " unreadable"),
             is_file=stat.S_ISREG(status.st_mode),
             open=partial(_open_regular, entry.path),
         )
@@ -329,9 +336,15 @@ def _open_regular(path: str) -> BinaryIO:
     """Open a file that was regular when it was listed; one that became a link or a pipe since is not waited for."""
     try:
         stream = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
-    except OSError as fault:
-        if isinstance(fault, PermissionError):
-            raise
+    except PermissionError:
+        raise RefusedExtract(
+            "The file may not be read.",
+            found="no permission to read it",
+            expected="files in landing that this system may read",
+            rule="docs/layout.md",
+            next_step="give the file's group the right to read it",
+        ) from None
+    except OSError:
         raise _ChangedWhileReadError from None
     if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         stream.close()
