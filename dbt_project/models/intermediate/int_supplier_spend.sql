@@ -7,7 +7,9 @@ select
     perimeters.perimeter,
     perimeters.region as buying_region,
     coalesce(suppliers.supplier_key, spend.source_system || ':' || spend.supplier_id) as supplier_key,
-    spend.amount * case when spend.currency = 'JPY' then 1 else rates.avg_rate end as amount_jpy
+    -- Exact: the product of the two widest values still fits.
+    cast(spend.amount as decimal(20, 2))
+    * cast(case when spend.currency = 'JPY' then 1 else rates.avg_rate end as decimal(18, 8)) as amount_jpy
 from {{ ref('stg_procurement__spend') }} as spend
 inner join {{ ref('int_entities_in_perimeter') }} as perimeters
     on
