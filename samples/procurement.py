@@ -154,8 +154,8 @@ def _suppliers(suppliers: list[Supplier]) -> list[tuple[object, ...]]:
     for supplier in suppliers[400:410]:
         again = (f"SAMPLE Supplier {supplier.number:04d}", None, None, "JP", "INACTIVE", "SERVICE", "UNKNOWN")
         canonical = f"CS{supplier.number:06d}"
-        number = f"{supplier.number + 5_000:08d}"
-        rows.append((HOME, number, canonical, supplier.supplier_id, None, None, *again, date(2012, 4, 2), 1))
+        repeat = f"{supplier.number + 5_000:08d}"
+        rows.append((HOME, repeat, canonical, supplier.supplier_id, None, None, *again, date(2012, 4, 2), 1))
     for number in range(3_001, 3_061):
         beyond = (f"SAMPLE Supplier {number:04d}", None, None, "JP", "ACTIVE", "MANUFACTURER", "LE_1000")
         rows.append((HOME, f"{number:08d}", f"CS{number:06d}", None, None, None, *beyond, date(2021, 10, 1), 2))

@@ -66,7 +66,7 @@ STATEMENTS = (
 
 def extracts() -> list[Extract]:
     """The seven extracts of family register."""
-    parts = (
+    parts: tuple[tuple[str, str, list[tuple[object, ...]]], ...] = (
         ("salient_issue", "issue officer_role since until", _salient_issues()),
         ("high_risk_country", "list version country_iso2 valid_from dimension", _countries()),
         (
