@@ -23,10 +23,9 @@ from rich.table import Table
 
 from events.home import Home
 from events.rest import Airflow
-from events.standing import APPROVED, REJECTED, WAITING, standings, unread
+from events.standing import APPROVED, REJECTED, WAITING, quarters_delivered, something_waits, standings, unread
 from pipeline import store
 from pipeline.errors import HrddError, MissingExtracts
-from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
 
 STEPS = ("land", "load", "check", "announce", "build", "prepare", "approve", "publish")
@@ -59,10 +58,9 @@ def run(settings: Settings, out: Console, timings: Path | None = None) -> int:
     """Take everything that waits to its release. Raises the error of the step that stopped it."""
     began = time.monotonic()
     with Home(settings).alone() as home:
-        if not _waits(settings) and not _needs_samples(settings, home):
-            out.print("Nothing waits: every extract is landed, and every candidate is decided.")
-            _tell_release(settings, out)
-            return 0
+        if settings.landing_folder and not something_waits(settings) and not _needs_samples(settings, home):
+            out.print("Nothing waits: every extract that arrived is read, and every candidate is decided.")
+            return _end(settings, out)
         out.print(f"Starting Airflow on {home.url} (home: {home.home})")
         home.start()
         if _needs_samples(settings, home):
@@ -76,9 +74,9 @@ def run(settings: Settings, out: Console, timings: Path | None = None) -> int:
         finally:
             if timings:
                 store.write_json(timings.resolve(), watch.timings() | {"seconds": round(time.monotonic() - began, 2)})
-    _tell_release(settings, out)
+    code = _end(settings, out)
     out.print(f"Done in {time.monotonic() - began:.1f} s; Airflow is stopped.")
-    return 0
+    return code
 
 
 def up(settings: Settings, out: Console) -> int:
@@ -122,10 +120,10 @@ class Watch:
                 busy = time.monotonic()
             elif self.stops and time.monotonic() - busy > 1.5:
                 raise self.stops[0]
-            elif not self.parked and not _waits(self.settings) and time.monotonic() - busy > 0.5:
+            elif not self.parked and not something_waits(self.settings) and time.monotonic() - busy > 0.5:
                 return
             elif not self.parked and time.monotonic() - busy > IDLE_SECONDS:
-                raise self._nothing_comes()
+                raise _incomplete(self.settings) or _failed(None, self.airflow.home)
             time.sleep(0.3)
 
     def timings(self) -> dict[str, Any]:
@@ -197,41 +195,21 @@ class Watch:
     def _is_parked(self, run: dict[str, Any]) -> bool:
         return any(gate["dag_run_id"] == run["dag_run_id"] for gate in self.airflow.last_gates)
 
-    def _nothing_comes(self) -> HrddError:
-        """Why nothing runs although something waits: nearly always extracts that have not arrived."""
-        from dbt_project.build import plan
 
-        quarters = {
-            FiscalQuarter.parse(receipt["quarter"])
-            for path in self.settings.place("raw").glob("*/*/*.json")
-            if not path.name.endswith(".verdict.json") and (receipt := store.read_json(path)).get("quarter")
-        }
-        for quarter in sorted(quarters, reverse=True):
-            missing = plan(self.settings, quarter).missing
-            if missing:
-                return MissingExtracts(
-                    f"{quarter} cannot be built yet.",
-                    found="no extract that passed for " + ", ".join(missing),
-                    expected="every extract that the core metrics need",
-                    rule="dbt_project/build.py, plan",
-                    next_step=f"deliver them to {self.settings.landing_url} and run again",
-                )
-        return _failed(None, self.airflow.home)
+def _incomplete(settings: Settings) -> HrddError | None:
+    """Why the newest quarter that something arrived for cannot be built, or nothing if it can."""
+    from dbt_project.build import plan
 
-
-def _waits(settings: Settings) -> bool:
-    """Whether a step has something to do, by the records alone: no Airflow is needed to know it."""
-    if unread(settings) or any(s.is_open for s in standings(settings)):
-        return True
-    landed = {path.relative_to(settings.place("landed")) for path in settings.place("landed").glob("*/*/*.json")}
-    loaded = {path.relative_to(settings.place("raw")) for path in settings.place("raw").glob("*/*/*.json")}
-    if landed - loaded:
-        return True
-    if not landed:
-        return False
-    from dbt_project.build import quarters_to_build
-
-    return bool(quarters_to_build(settings))
+    for quarter in reversed(quarters_delivered(settings)):
+        if missing := plan(settings, quarter).missing:
+            return MissingExtracts(
+                f"{quarter} cannot be built yet.",
+                found="no extract that passed for " + ", ".join(missing),
+                expected="every extract that the core metrics need",
+                rule="dbt_project/build.py, plan",
+                next_step=f"deliver them to {settings.landing_url} and run again",
+            )
+    return None
 
 
 def _needs_samples(settings: Settings, home: Home) -> bool:
@@ -264,13 +242,26 @@ def _resume(settings: Settings, airflow: Airflow) -> None:
         airflow.wake()
 
 
-def _tell_release(settings: Settings, out: Console) -> None:
+def _end(settings: Settings, out: Console) -> int:
+    """Tell what stands now: the last release, and what is not in it. Without any release, say why."""
+    refused = sum(1 for _ in settings.place("landed", "refused").glob("*.json"))
+    if refused:
+        out.print(f"{refused} files in the landing stay refused; `hrdd status` says why.")
     for now in standings(settings):
         if now.stage == REJECTED:
             out.print(f"The current candidate of {now.quarter} was rejected; corrected extracts open a new one.")
     pointer = settings.place("releases", "latest.json")
-    if not pointer.exists():
-        return
+    incomplete = _incomplete(settings)
+    if incomplete and not pointer.exists():
+        raise incomplete
+    if incomplete:
+        out.print(f"{incomplete.headline} There is {incomplete.found}.")
+    if pointer.exists():
+        _show(settings, out, pointer)
+    return 0
+
+
+def _show(settings: Settings, out: Console, pointer: Path) -> None:
     latest = store.read_json(pointer)
     folder = settings.place("releases", latest["quarter"], f"r{latest['revision']}")
     with (folder / "tables" / "headline.csv").open(encoding="utf-8-sig", newline="") as stream:

@@ -19,6 +19,9 @@ UNCHECKED, FAILED, WAITING, REJECTED, APPROVED, RELEASED = (
     "released",
 )
 
+# A manifest comes with its file, and a sender's half-written file is not there yet.
+NO_EXTRACT = (".manifest.json", ".part", ".partial", ".filepart", ".tmp", ".crdownload")
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -61,19 +64,55 @@ def standings(settings: Settings) -> list[Standing]:
 
 
 def unread(settings: Settings) -> list[Path]:
-    """Files in a local landing whose bytes have no landing receipt yet; none where the landing is elsewhere."""
+    """Files in a local landing of which no arrival is recorded as they are now; none where the landing is elsewhere."""
     landing = settings.landing_folder
-    if landing is None or not landing.exists():
+    if landing is None or not landing.is_dir():
         return []
-    landed = {receipt.stem for receipt in settings.place("landed").glob("*/*/*.json")}
+    recorded = {
+        (line["path"], line["bytes"], line["modified"], line["manifest_modified"])
+        for line in store.read_lines(settings.place("landed", "arrivals.jsonl"))
+    }
     return [
         file
         for file in sorted(landing.rglob("*"))
-        if file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(landing).parts)
-        and not file.name.endswith(".manifest.json")
-        and store.sha256_file(file) not in landed
+        if _is_extract(file, landing) and _as_now(file, landing) not in recorded
     ]
+
+
+def something_waits(settings: Settings) -> bool:
+    """Whether a step, or a person, has something to do, by the records alone; no Airflow is needed to know it."""
+    if unread(settings) or any(now.is_open for now in standings(settings)):
+        return True
+    for receipt in settings.place("landed").glob("*/*/*.json"):
+        raw = settings.place("raw", *receipt.parts[-3:])
+        if not raw.exists():
+            return True
+        if store.read_json(raw)["outcome"] == "loaded" and not raw.with_suffix(".verdict.json").exists():
+            return True
+    if not settings.place("raw").exists():
+        return False
+    from dbt_project.build import quarters_to_build
+
+    return bool(quarters_to_build(settings))
+
+
+def quarters_delivered(settings: Settings) -> list[FiscalQuarter]:
+    """Quarters for which an extract was loaded, oldest first."""
+    receipts = (path for path in settings.place("raw").glob("*/*/*.json") if not path.name.endswith(".verdict.json"))
+    return sorted(
+        {FiscalQuarter.parse(written) for path in receipts if (written := store.read_json(path).get("quarter"))}
+    )
+
+
+def _is_extract(file: Path, landing: Path) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(landing).parts)
+    return not hidden and not file.is_dir() and not file.name.lower().endswith(NO_EXTRACT)
+
+
+def _as_now(file: Path, landing: Path) -> tuple[str, int, str, str | None]:
+    status, manifest = file.lstat(), Path(f"{file}.manifest.json")
+    promised = str(manifest.lstat().st_mtime_ns) if manifest.exists() else None
+    return file.relative_to(landing).as_posix(), status.st_size, str(status.st_mtime_ns), promised
 
 
 def _stage(settings: Settings, folder: Path, digest: str, quarter: FiscalQuarter) -> str:
