@@ -106,12 +106,27 @@ def put_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def sweep(root: Path) -> None:
+    """Remove what a killed ``put`` or ``put_folder`` left right below a folder. The caller holds the folder's lock."""
+    for leftover in sorted(root.glob(".put-*")):
+        if leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
+
+
 def append_line(path: Path, record: Mapping[str, Any]) -> None:
-    """Add one record to an append-only ledger of JSON lines, and wait until it is on disk."""
+    """Add one record to an append-only ledger of JSON lines, and wait until it is on disk.
+
+    A last line that a kill cut short is taken away first: nobody was told that it had been written.
+    """
     folder(path.parent)
     line = json.dumps(record, ensure_ascii=False, sort_keys=True) + "\n"
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, PRIVATE_FILE)
     try:
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            os.ftruncate(descriptor, path.read_bytes().rfind(b"\n") + 1)
         os.write(descriptor, line.encode())
         os.fsync(descriptor)
     finally:
@@ -123,7 +138,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
-    return [json.loads(line) for line in whole.splitlines() if line]
+    return [json.loads(line) for line in whole.split("\n") if line]
 
 
 def checksums(root: Path) -> dict[str, str]:

@@ -1,0 +1,181 @@
+"""prepare: make the candidate of a quarter, the very bytes that a reader will get if they are approved.
+
+The build's database is read, never written. Its tables are protected first and rendered afterwards, so that no
+renderer can print what must be withheld.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from dbt_project import build
+from pipeline import database, provenance, store
+from pipeline.errors import BuildFailed, HrddError
+from pipeline.quarter import FiscalQuarter
+from pipeline.settings import Settings
+from publish import datapackage, disclosure, page, tables, workbook
+from publish.board import Board, Row, in_reading_order, tables_of
+from publish.dictionary import COLUMNS, DICTIONARY_COLUMNS, TABLES, Published, dictionary_rows
+
+
+def prepare(settings: Settings, quarter: FiscalQuarter, prepared_by: str | None = None) -> dict[str, Any]:
+    """Make the candidate of the quarter's newest build the current one, and return its ``candidate.json``.
+
+    The same build prepared again by the same person is the same candidate: nothing is written twice.
+    Raises MissingExtracts where the quarter cannot be built, BuildFailed where its build has not finished.
+    """
+    return prepare_build(settings, quarter, build.plan(settings, quarter).build_id, prepared_by)
+
+
+def prepare_build(
+    settings: Settings, quarter: FiscalQuarter, build_id: str, prepared_by: str | None = None
+) -> dict[str, Any]:
+    """The same for a build named by its id."""
+    preparer = prepared_by or settings.preparer
+    home = settings.place("candidates", str(quarter))
+    board, inputs = read_board(settings, quarter, build_id, preparer)
+    with store.alone(settings.place(".locks", f"candidate-{quarter}")):
+        store.sweep(home)
+        files = render(settings, board, home)
+        sums = {path: store.sha256_bytes(content) for path, content in files.items()}
+        digest = store.digest_of(sums)
+        record = home / digest / "candidate.json"
+        if not record.exists():
+            with store.put_folder(home / digest) as folder:
+                for path, content in files.items():
+                    store.folder((folder / "files" / path).parent)
+                    (folder / "files" / path).write_bytes(content)
+                (folder / "candidate.json").write_bytes(
+                    store.canonical_json(
+                        {
+                            "quarter": str(quarter),
+                            "candidate_digest": digest,
+                            "build_id": build_id,
+                            "cutoff_at": inputs["cutoff_at"],
+                            "is_sample": board.is_sample,
+                            "prepared_by": preparer,
+                            "prepared_at": settings.now().isoformat(),
+                            "files": sums,
+                            "inputs": inputs["deliveries"],
+                            "withheld_cells": board.withheld_cells,
+                            "code": provenance.provenance(),
+                            "metric_versions": {
+                                name: metric["definition_version"] for name, metric in sorted(board.metrics.items())
+                            },
+                        }
+                    )
+                )
+        store.write_json(
+            home / "current.json", {"quarter": str(quarter), "candidate_digest": digest, "build_id": build_id}
+        )
+        return store.read_json(record)
+
+
+def current(settings: Settings, quarter: FiscalQuarter) -> tuple[Path, dict[str, Any]]:
+    """The folder of the quarter's current candidate, and its ``candidate.json``."""
+    home = settings.place("candidates", str(quarter))
+    pointer = home / "current.json"
+    if not pointer.exists():
+        raise HrddError(
+            f"{quarter} has no candidate.",
+            found="no candidates of this quarter",
+            expected="a candidate that `prepare` made",
+            rule="publish/candidate.py",
+            next_step=f"hrdd prepare {quarter}",
+        )
+    folder = home / store.read_json(pointer)["candidate_digest"]
+    return folder, store.read_json(folder / "candidate.json")
+
+
+def read_board(
+    settings: Settings, quarter: FiscalQuarter, build_id: str, prepared_by: str
+) -> tuple[Board, dict[str, Any]]:
+    """Read a finished build and protect it: what a reader may see, and the build's ``inputs.json``."""
+    place = settings.place("builds", str(quarter), build_id)
+    outcome = place / "build.json"
+    if not outcome.exists() or store.read_json(outcome).get("outcome") != "succeeded":
+        raise BuildFailed(
+            f"{quarter} has no finished build to prepare.",
+            found="no build record" if not outcome.exists() else "a build that did not succeed",
+            expected="a build whose build.json says that it succeeded",
+            rule="publish/candidate.py",
+            next_step=f"hrdd build {quarter}",
+        )
+    inputs = store.read_json(place / "inputs.json")
+    rows = _read(settings, place / "due_diligence.duckdb")
+    rows["metric_values"] = [
+        row
+        for row in rows["metric_values"]
+        if row["dimension"] == disclosure.TOTAL or row["fiscal_quarter"] == str(quarter)
+    ]
+    protected, withheld_cells = disclosure.withhold(rows, settings.withhold_below)
+    board = Board(
+        company=settings.company,
+        is_sample=bool(inputs["is_sample"]) or settings.is_sample,
+        quarter=str(quarter),
+        build_id=build_id,
+        cutoff_at=datetime.fromisoformat(inputs["cutoff_at"]),
+        standard_cutoff_at=datetime.fromisoformat(inputs["standard_cutoff_at"]),
+        timezone=settings.timezone,
+        prepared_by=prepared_by,
+        deliveries=inputs["deliveries"],
+        withhold_below=settings.withhold_below,
+        withheld_cells=withheld_cells,
+        tables=tables_of(in_reading_order(protected)),
+    )
+    return board, inputs
+
+
+def render(settings: Settings, board: Board, beside: Path) -> dict[str, bytes]:
+    """Every file of the candidate, by its path: pure bytes of a protected board."""
+    files = {
+        f"tables/{name}.csv": tables.as_csv([column.name for column in table.columns], table.rows)
+        for name, table in board.tables.items()
+    }
+    columns = {name: [column.name for column in table.columns] for name, table in board.tables.items()}
+    meanings = dictionary_rows(board.tables["dim_metric"].rows, columns)
+    files["dictionary.csv"] = tables.as_csv(DICTIONARY_COLUMNS, meanings)
+    files["datapackage.json"] = store.canonical_json(datapackage.describe(board, files))
+    files["board_figures.xlsx"] = workbook.render(board)
+    files["index.html"] = page.render(board)
+    with tempfile.TemporaryDirectory(dir=store.folder(beside), prefix=".put-") as scratch:
+        tables.write_parquet(settings, board.tables, Path(scratch))
+        for name in board.tables:
+            files[f"tables/{name}.parquet"] = (Path(scratch) / f"{name}.parquet").read_bytes()
+    return dict(sorted(files.items()))
+
+
+def _read(settings: Settings, file: Path) -> dict[str, list[Row]]:
+    rows = {}
+    with database.connect(settings, file, read_only=True) as connection:
+        for name, published in TABLES.items():
+            there = {
+                column
+                for (column,) in connection.execute(
+                    "select column_name from information_schema.columns where table_schema = 'main' and table_name = ?",
+                    [published.model],
+                ).fetchall()
+            }
+            _check_columns(published, there)
+            typed = ", ".join(
+                f"cast({database.quoted(column)} as {tables.SQL_TYPES[COLUMNS[column].kind]})"
+                for column in published.columns
+            )
+            found = connection.execute(f"select {typed} from main.{database.quoted(published.model)}").fetchall()
+            rows[name] = [dict(zip(published.columns, values, strict=True)) for values in found]
+    return rows
+
+
+def _check_columns(published: Published, there: set[str]) -> None:
+    missing = [column for column in published.columns if column not in there]
+    if missing:
+        raise BuildFailed(
+            f"The build does not hold what {published.name} publishes.",
+            found=f"{published.model} without " + ", ".join(missing),
+            expected="the columns that the dictionary lists for it",
+            rule="publish/dictionary.py, TABLES",
+            next_step="mend the model or the dictionary, then build again",
+        )
