@@ -55,6 +55,8 @@ def land(settings: Settings) -> list[dict[str, Any]]:
     that are here already are recorded as one more arrival and return nothing. Never raises for a bad file.
     """
     with store.alone(settings.place("landed", ".lock")):
+        for name in [*contracts(), ("refused",)]:
+            store.sweep(settings.place("landed", *name))
         ledger = settings.place("landed", "arrivals.jsonl")
         arrivals = store.read_lines(ledger)
         rules = _rules(settings)

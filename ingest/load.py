@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from ingest import quarantine
-from ingest.contract import Column, Contract, contract
+from ingest.contract import Column, Contract, contract, contracts
 from ingest.quarantine import Broken
 from ingest.scan import SEPARATOR, Scan, scan, unpacked
 from pipeline import store
@@ -55,6 +55,9 @@ def load(settings: Settings) -> list[dict[str, Any]]:
     receipts: list[dict[str, Any]] = []
     altered: list[HrddError] = []
     with store.alone(settings.place("raw", ".lock")):
+        for name in contracts():
+            store.sweep(settings.place("raw", *name))
+            store.sweep(settings.place("quarantine", *name))
         for landed in _work(settings):
             try:
                 content = _landed_bytes(settings, landed)

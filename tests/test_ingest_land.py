@@ -239,9 +239,21 @@ def test_links_and_devices_are_refused_unread_and_hidden_names_are_left_alone(se
 
 def test_a_name_that_is_not_text_stops_nobody(settings: Settings) -> None:
     folder = send(settings, "hr/entity/a.csv", ENTITY).parent
-    Path(os.fsdecode(os.fsencode(folder) + b"/\xff\n{{ x }}.csv")).write_bytes(ENTITY + ROW)
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff\n\xe2\x80\xa8{{ x }}.csv")).write_bytes(ENTITY + ROW)
     assert [r["outcome"] for r in land(settings)] == ["landed", "landed"]
     assert land(settings) == []
+
+
+def test_a_ledger_line_that_a_kill_cut_short_is_written_anew(settings: Settings) -> None:
+    send(settings, "hr/entity/a.csv", ENTITY + ROW)
+    land(settings)
+    send(settings, "hr/entity/b.csv", ENTITY)
+    land(settings)
+    ledger = settings.place("landed", "arrivals.jsonl")
+    whole = ledger.read_bytes()
+    ledger.write_bytes(whole[:-9])
+    assert [r["sent_as"] for r in land(settings)] == ["b.csv"]
+    assert ledger.read_bytes() == whole
 
 
 @pytest.mark.parametrize("after", ["write_bytes", "write_json", "append_line"])
