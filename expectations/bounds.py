@@ -11,6 +11,7 @@ from typing import Any, Literal
 import yaml
 
 from pipeline import store
+from pipeline.errors import BadSettings
 
 FILE = Path(__file__).with_name("thresholds.yml")
 
@@ -70,14 +71,20 @@ class Bounds:
     digest: str
 
     def of(self, check: str, subject: str) -> Bound:
-        """The limit of a check for a subject: its own if it has one, else the one for all. KeyError if neither."""
+        """The limit of a check for a subject: its own, else the one for all. Raises BadSettings if there is neither."""
         for record in self.records:
             if record.check == check and record.subject == subject:
                 return record
         for record in self.records:
             if record.check == check and not record.subject:
                 return record
-        raise KeyError(check)
+        raise BadSettings(
+            "A check has no bound.",
+            found=f"no bound of {check} for {subject or 'all'}",
+            expected="a record with date, measurement and reason",
+            rule="expectations/thresholds.yml",
+            next_step="measure what is usual and write the record; expectations/README.md shows how",
+        )
 
 
 def bounds(door: Door, file: Path = FILE) -> Bounds:
