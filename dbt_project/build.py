@@ -36,11 +36,12 @@ QUARTERS_KEPT = 13  # the quarter itself and three years before it, as far as th
 SHORT = ("family", "extract", "extract_id", "known_at", "as_of_date", "delivery", "has_manifest", "quarantined")
 RULE = "docs/layout.md, Cut-off"
 # A file's log levels and run results quote the engine, and the engine quotes data: this project writes its own log.
+# Unit tests try the models on cases of their own; they belong to the project's tests, not to a quarter's data.
+SELECTED = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure")
 QUIET = ("--quiet", "--no-use-colors", "--log-level", "none", "--log-level-file", "none")
 
 # dbt's events for a finished node, and what each calls the number of nodes.
 NODE_RESULTS = {"LogModelResult": "total", "LogSeedResult": "total", "LogTestResult": "num_models"}
-TESTS = frozenset({"test", "unit_test"})
 
 Progress = Callable[[str, str, int, int], None]
 
@@ -283,7 +284,7 @@ def dbt_variables(settings: Settings, chosen: Plan, folder: Path) -> dict[str, A
         "threads": settings.threads,
         "memory_limit": settings.memory_limit,
         "quarter": str(chosen.quarter),
-        "cutoff_at": chosen.cutoff_at.strftime("%Y-%m-%d %H:%M:%S"),
+        "cutoff_at": chosen.cutoff_at.replace(tzinfo=None).isoformat(sep=" "),
         "parent_entity_code": settings.parent_entity_code,
         "utc_offsets": utc_offsets(settings.timezone, quarters[-1].year_start, chosen.cutoff_at.date()),
         "quarters": [
@@ -315,7 +316,7 @@ def _run_dbt(settings: Settings, chosen: Plan, folder: Path, progress: Progress 
     arguments += ["--vars", json.dumps(dbt_variables(settings, chosen, folder))]
     try:
         # A partial parse can lose tests without a word (dbt-core 1.11), so every build reads the project anew.
-        outcome = dbtRunner(callbacks=[report]).invoke(["build", *QUIET, "--no-partial-parse", *arguments])
+        outcome = dbtRunner(callbacks=[report]).invoke(["build", *QUIET, *SELECTED, "--no-partial-parse", *arguments])
     finally:
         # dbt keeps the database open after its run, and nobody else can read a file that is open for writing.
         DuckDBConnectionManager.close_all_connections()
@@ -323,7 +324,7 @@ def _run_dbt(settings: Settings, chosen: Plan, folder: Path, progress: Progress 
     _write_log(folder, results)
     if not outcome.success:
         raise _failed(chosen, folder, results, outcome)
-    tests = sum(result.node.resource_type in TESTS for result in results)
+    tests = sum(result.node.resource_type == "test" for result in results)
     expected = _tests_written(folder / "target" / "manifest.json")
     left_open = (folder / f"{DATABASE}.wal").exists()
     if tests != expected or left_open:
@@ -351,9 +352,7 @@ def _run_dbt(settings: Settings, chosen: Plan, folder: Path, progress: Progress 
 
 
 def _tests_written(manifest: Path) -> int:
-    written = store.read_json(manifest)
-    data_tests = sum(node["resource_type"] == "test" for node in written["nodes"].values())
-    return data_tests + len(written["unit_tests"])
+    return sum(node["resource_type"] == "test" for node in store.read_json(manifest)["nodes"].values())
 
 
 def _write_log(folder: Path, results: list[Any]) -> None:

@@ -26,6 +26,15 @@ BOOLEAN_NAMES = {
 }
 # The office's own notes are free text: they end in raw.
 LEFT_IN_RAW = {"note"}
+# Parents without which a record would fall out of a figure unnoticed: extract and column -> model, column, promise.
+PARENTS = {
+    ("hotline", "contact", "canonical_case_id"): ("stg_hotline__case", "case_id", "case_is_known"),
+    ("hotline", "allegation", "case_id"): ("stg_hotline__case", "case_id", "case_is_known"),
+    ("hr", "worker_month", "legal_entity_code"): ("stg_hr__entity", "entity_code", "entity_is_known"),
+    ("procurement", "spend", "buying_entity"): ("stg_hr__entity", "entity_code", "entity_is_known"),
+    ("training", "attendance", "session_id"): ("stg_training__session", "session_id", "session_is_known"),
+    ("training", "completion", "course_code"): ("stg_training__course", "course_code", "course_is_known"),
+}
 
 
 def staging() -> dict[Path, str]:
@@ -80,8 +89,24 @@ def _model(family: str, contract: dict[str, Any]) -> dict[str, Any]:
         "description": f"{contract['description']['purpose']} {schema['description']}"
         f" As of the cut-off, from deliveries of kind {_property(contract, 'delivery')}.{counted}",
         "columns": columns,
-        "data_tests": [{"key_is_unique": {"name": f"{name}_key_is_unique", "arguments": {"key": _key(contract)}}}],
+        "data_tests": [
+            {"key_is_unique": {"name": f"{name}_key_is_unique", "arguments": {"key": _key(contract)}}},
+            *_parents(family, contract),
+        ],
     }
+
+
+def _parents(family: str, contract: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "is_known_in": {
+                "name": f"stg_{family}__{contract['name']}_{promise}",
+                "arguments": {"columns": [column], "parent": f"ref('{parent}')", "parent_columns": [parent_column]},
+            }
+        }
+        for (of_family, of_extract, column), (parent, parent_column, promise) in PARENTS.items()
+        if (of_family, of_extract) == (family, contract["name"])
+    ]
 
 
 def _column(column: dict[str, Any]) -> dict[str, Any]:

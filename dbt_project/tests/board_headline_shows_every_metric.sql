@@ -1,0 +1,6 @@
+-- The headline has one row for every metric of the catalog.
+select metrics.metric_id
+from {{ ref('dim_metric') }} as metrics
+left join {{ ref('board_headline') }} as headline
+    on metrics.metric_id = headline.metric_id
+where headline.metric_id is null
