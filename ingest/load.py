@@ -58,13 +58,16 @@ def load(settings: Settings) -> list[dict[str, Any]]:
         for name in contracts():
             store.sweep(settings.place("raw", *name))
             store.sweep(settings.place("quarantine", *name))
-        for landed in _work(settings):
-            try:
-                content = _landed_bytes(settings, landed)
-            except HrddError as fault:
-                altered.append(fault)
-                continue
-            with connect(settings, folders=[settings.place("raw")]) as connection:
+        work = list(_work(settings))
+        if not work:
+            return []
+        with connect(settings, folders=[settings.place("raw")]) as connection:
+            for landed in work:
+                try:
+                    content = _landed_bytes(settings, landed)
+                except HrddError as fault:
+                    altered.append(fault)
+                    continue
                 receipts.append(_load(settings, connection, landed, content))
     if altered:
         raise altered[0]
@@ -216,7 +219,7 @@ def _read(
 def _fill_cells(connection: duckdb.DuckDBPyConnection, scanned: Scan) -> None:
     """Make the table ``cells``: ``_number`` and the file's columns as text; an empty cell is null."""
     columns = ", ".join(f"{quoted(column.name)} varchar" for column in scanned.columns)
-    connection.execute(f"create temp table cells (_number bigint, {columns})")
+    connection.execute(f"create or replace temp table cells (_number bigint, {columns})")
     picks = ", ".join(f"nullif(cell[{place}], '')" for place in range(1, len(scanned.columns) + 1))
     for start in range(0, len(scanned.numbers), _CHUNK):
         end = start + _CHUNK
@@ -236,13 +239,14 @@ def _judge(connection: duckdb.DuckDBPyConnection, promised: Contract) -> list[tu
     columns = promised.columns
     places = ", ".join(f"{_fault(column)}" for column in columns)
     connection.execute(
-        f"create temp table faults as from (select _number, coalesce({places}) as fault from cells) "
+        f"create or replace temp table faults as from (select _number, coalesce({places}) as fault from cells) "
         "where fault is not null"
     )
     typed = ", ".join(f"{_typed(column)} as {quoted(column.name)}" for column in columns)
     key = ", ".join(quoted(name) for name in promised.key)
     connection.execute(
-        f"create temp table good as select *, row_number() over (partition by {key} order by _number) as _turn "
+        "create or replace temp table good as "
+        f"select *, row_number() over (partition by {key} order by _number) as _turn "
         f"from (select _number, {typed} from cells anti join faults using (_number))"
     )
     found = [

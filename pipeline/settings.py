@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
 from pipeline.errors import BadSettings
@@ -77,7 +77,9 @@ class Settings:
     def landing_folder(self) -> Path | None:
         """The landing as a local folder, or nothing where it is elsewhere."""
         parts = urlsplit(self.landing_url)
-        return Path(parts.path) if parts.scheme in ("", "file") else None
+        if parts.scheme == "file":
+            return Path(unquote(parts.path))
+        return None if parts.scheme else Path(self.landing)
 
     def now(self) -> datetime:
         """Now (UTC), by the installation's clock. A fixed clock makes two runs over the same bytes the same bytes."""

@@ -237,6 +237,14 @@ def test_links_and_devices_are_refused_unread_and_hidden_names_are_left_alone(se
     assert land(settings) == []
 
 
+def test_a_landing_may_have_any_name(tmp_path: Path) -> None:
+    settings = replace(sample_settings(tmp_path), data=tmp_path / "our data, 人権 100%20")
+    send(settings, "hr/entity/a.csv", ENTITY)
+    assert [r["outcome"] for r in land(settings)] == ["landed"]
+    beside = replace(settings, data=tmp_path / "beside", landing=str(settings.place("landing")))
+    assert [r["outcome"] for r in land(beside)] == ["landed"]
+
+
 def test_a_name_that_is_not_text_stops_nobody(settings: Settings) -> None:
     folder = send(settings, "hr/entity/a.csv", ENTITY).parent
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff\n\xe2\x80\xa8{{ x }}.csv")).write_bytes(ENTITY + ROW)
