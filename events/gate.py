@@ -81,7 +81,7 @@ class BoardGate(ApprovalOperator):
                 method_name=parked.method_name, kwargs={"candidate_digest": digest}, timeout=parked.timeout
             ) from None
 
-    def execute_complete(self, context: Any, event: dict[str, Any], candidate_digest: str) -> dict[str, str]:
+    def execute_complete(self, context: Any, event: dict[str, Any], candidate_digest: str = "") -> dict[str, str]:
         """Write the decision of the person whom Airflow's server recorded; a rejection fails the task."""
         answer = super().execute_complete(context, event)
         from publish.approval import decide

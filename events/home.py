@@ -155,13 +155,15 @@ class Home:
         _write_to(self.home / "logs" / "keeper.log")
         importlib.import_module("airflow.cli.cli_parser")
         migrating = _fork(self.home, "migrate", partial(_migrate, self.home))
-        _import(SHARED_IMPORTS + TASK_IMPORTS)
-        _, status = os.waitpid(migrating, 0)
-        if status:
+        _import(SHARED_IMPORTS)
+        if os.waitpid(migrating, 0)[1]:
             os._exit(1)
+        children = [self._component(name) for name in ("api-server", "triggerer", "dag-processor")]
+        # Tasks are forks of the scheduler: what they import is here already. The others start in the meantime.
+        _import(TASK_IMPORTS)
         gc.collect()
         gc.freeze()
-        children = [_fork(self.home, name, partial(_airflow, words)) for name, words in self._components().items()]
+        children.append(self._component("scheduler"))
         while not select.select([life], [], [], 0.5)[0]:
             if os.waitpid(-1, os.WNOHANG)[0] in children:
                 break
@@ -178,13 +180,14 @@ class Home:
         )
         self.passwords_file.chmod(0o600)
 
-    def _components(self) -> dict[str, list[str]]:
-        return {
+    def _component(self, name: str) -> int:
+        words = {
             "api-server": ["api-server", "--host", "127.0.0.1", "--workers", "1", "--port", str(self.port)],
             "triggerer": ["triggerer", "--skip-serve-logs"],
             "dag-processor": ["dag-processor"],
             "scheduler": ["scheduler", "--skip-serve-logs"],
         }
+        return _fork(self.home, name, partial(_airflow, words[name]))
 
     def _users(self) -> dict[str, str]:
         return {"admin": "admin", "preparer": "user"} | {name: "user" for name in self.settings.approvers}

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from events.home import Home
 from events.rest import Airflow
-from events.standing import APPROVED, REJECTED, WAITING, quarters_delivered, something_waits, standings, unread
+from events.standing import APPROVED, REJECTED, WAITING, quarters_delivered, something_waits, standings
 from pipeline import store
 from pipeline.errors import HrddError, MissingExtracts
 from pipeline.settings import Settings
@@ -238,7 +238,8 @@ def _resume(settings: Settings, airflow: Airflow) -> None:
         if now.is_open:
             asset = "gate/board" if now.stage == APPROVED else "candidate/board"
             airflow.announce(asset, str(now.quarter))
-    if not unread(settings):
+    # The watcher looks too when it starts, but it does not wake over an empty landing.
+    if settings.landing_folder and not any(settings.landing_folder.rglob("*")):
         airflow.wake()
 
 

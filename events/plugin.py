@@ -9,6 +9,8 @@ from airflow.plugins_manager import AirflowPlugin
 
 from events.quarters import FiscalQuarterMapper
 
+_MAPPERS: list[Any] = [FiscalQuarterMapper]
+
 
 def _pages() -> tuple[list[Any], list[Any]]:
     # Every component imports every plugin; only the API server has a use for a page.
@@ -23,5 +25,5 @@ class EventsPlugin(AirflowPlugin):
     """Registered through the entry point ``airflow.plugins`` of the package."""
 
     name = "hrdd_events"
-    partition_mappers = (FiscalQuarterMapper,)
+    partition_mappers = _MAPPERS
     fastapi_apps, external_views = _pages()
