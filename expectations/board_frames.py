@@ -85,20 +85,19 @@ def files_frame(candidate: Candidate) -> pd.DataFrame:
 def tables_frame(candidate: Candidate, pinned: Mapping[str, Any]) -> pd.DataFrame:
     """One row a table, pinned or found: columns missing, columns that are not published, cells that differ."""
     wanted: Mapping[str, Sequence[str]] = pinned["tables"]
-    optional: Mapping[str, Sequence[str]] = pinned["optional_columns"]
     placeholder = re.compile(
         rf"\b({'|'.join(pinned['placeholder_words'])})\b|^({'|'.join(pinned['placeholder_cells'])})$", re.IGNORECASE
     )
     rows = []
     for table in sorted(wanted.keys() | candidate.as_csv.keys() | candidate.as_parquet.keys()):
-        needed, allowed = set(wanted.get(table, ())), {*wanted.get(table, ()), *optional.get(table, ())}
+        published = set(wanted.get(table, ()))
         header, cells = candidate.as_csv.get(table, ([], []))
         typed_header, typed = candidate.as_parquet.get(table, ([], []))
         rows.append(
             {
                 "label": table if table in wanted else "a table that is not published",
-                "missing_columns": len(needed - set(header)) + len(needed - set(typed_header)),
-                "foreign_columns": len(set(header) - allowed) + len(set(typed_header) - allowed) + (not allowed),
+                "missing_columns": len(published - set(header)) + len(published - set(typed_header)),
+                "foreign_columns": len(set(header) - published) + len(set(typed_header) - published) + (not published),
                 "differing_cells": _differences(header, cells, typed_header, typed),
                 "placeholder_cells": sum(bool(placeholder.search(cell)) for row in cells for cell in row),
             }

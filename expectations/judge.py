@@ -76,7 +76,10 @@ def _run(
 
 @cache
 def _batches() -> Any:
-    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+    # Some of the engine's modules set a level of their own, so what they log is kept from every handler instead.
+    engine = logging.getLogger("great_expectations")
+    engine.propagate = False
+    engine.addHandler(logging.NullHandler())
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}

@@ -279,12 +279,12 @@ TRIPLES: dict[str, tuple[Edit, Edit, Edit]] = {
     "ExpectEveryTableWithItsColumns": (
         nothing,
         fewer_columns("training", "theme_order"),
-        more_columns("dim_entity", "region"),
+        more_columns("dim_entity", "one_too_many"),
     ),
     "ExpectNoColumnBeyondThePublishedOnes": (
         nothing,
         more_columns("grievance", "case_id"),
-        more_columns("dim_entity", "country"),
+        fewer_columns("dim_entity", "region"),
     ),
     "ExpectCsvAndParquetToBeEqual": (
         nothing,
