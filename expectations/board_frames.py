@@ -127,16 +127,18 @@ def figures_frame(candidate: Candidate, figures: pd.DataFrame, pinned: Mapping[s
     for row in figures.to_dict("records"):
         numerator, denominator, value = (_number(row[name]) for name in ("numerator", "denominator", "value"))
         share = row["unit"] == "%"
-        both = share and numerator is not None and denominator is not None
+        excess = gap = None
+        if share and numerator is not None and denominator is not None:
+            excess = numerator - denominator
+            if denominator and value is not None:
+                gap = abs(value - 100 * numerator / denominator)
         rows.append(
             {
                 "label": row["label"],
                 "value_state": row["value_state"] or None,
-                "excess_of_numerator": numerator - denominator if both else None,
+                "excess_of_numerator": excess,
                 "percentage": value if share else None,
-                "fraction_gap": abs(value - 100 * numerator / denominator)
-                if both and denominator and value is not None
-                else None,
+                "fraction_gap": gap,
                 "denominator": denominator,
                 "state_conflict": _state_conflict(row, numerator, denominator, value),
                 "target_conflict": _target_conflict(row, value),
@@ -236,13 +238,10 @@ def years_frame(figures: pd.DataFrame, pinned: Mapping[str, Any]) -> pd.DataFram
         quarter = FiscalQuarter.parse(written)
         within = values.get((metric, perimeter, "qtr", written))
         before = values.get((metric, perimeter, "ytd", str(quarter.previous()))) if quarter.number > 1 else 0.0
-        known = to_date is not None and within is not None and before is not None
-        rows.append(
-            {
-                "label": f"{_label(metric, pinned)} {written}",
-                "year_to_date_gap": abs(to_date - before - within) if known else None,
-            }
-        )
+        gap = None
+        if to_date is not None and within is not None and before is not None:
+            gap = abs(to_date - before - within)
+        rows.append({"label": f"{_label(metric, pinned)} {written}", "year_to_date_gap": gap})
     return _floats(rows)
 
 
@@ -349,7 +348,7 @@ def _count(row: Mapping[str, Any]) -> float | None:
 
 def _number(text: str | None) -> float | None:
     """A cell as a number; blank is none. A cell that is no finite number is an error, which fails every check on it."""
-    if text in (None, ""):
+    if text is None or text == "":
         return None
     number = float(text)
     if not math.isfinite(number):

@@ -14,9 +14,12 @@ import pytest
 from expectations import extract_door
 from expectations.bounds import bounds
 from ingest.contract import Contract, contract, contracts
+from ingest.land import land
+from ingest.load import load
 from pipeline import store
 from pipeline.database import quoted
 from pipeline.settings import Settings
+from samples.write import write_samples
 
 MARKER = "SECRET-MARKER-7Q"
 KNOWN_AT = "2023-04-07T00:00:00+00:00"
@@ -197,6 +200,15 @@ def test_a_failing_extract_does_not_stop_the_others(whole: tuple[Settings, list[
     failed = [verdict["checks"][0]["subject"] for verdict in verdicts if not verdict["passed"]]
     assert len(verdicts) == len(contracts())
     assert [subject.rsplit("/", 1)[0] for subject in failed] == ["hr/entity"]
+
+
+def test_the_sample_extracts_pass_from_landing_to_door(settings: Settings) -> None:
+    write_samples(settings)
+    land(settings)
+    load(settings)
+    verdicts = extract_door.check_extracts(settings)
+    assert len(verdicts) == len(contracts())
+    assert [check["found"] for verdict in verdicts for check in verdict["checks"] if check["status"] != "passed"] == []
 
 
 def test_the_refusal_says_what_where_and_what_next(whole: tuple[Settings, list[dict[str, Any]]]) -> None:
