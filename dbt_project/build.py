@@ -35,11 +35,10 @@ DATABASE = "due_diligence.duckdb"
 QUARTERS_KEPT = 13  # the quarter itself and three years before it, as far as there is data
 SHORT = ("family", "extract", "extract_id", "known_at", "as_of_date", "delivery", "has_manifest", "quarantined")
 RULE = "docs/layout.md, Cut-off"
-# A file's log levels and run results quote the engine, and the engine quotes data: this project writes its own log.
 # Unit tests try the models on cases of their own; they belong to the project's tests, not to a quarter's data.
 SELECTED = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure")
+# A file's log levels and run results quote the engine, and the engine quotes data: this project writes its own log.
 QUIET = ("--quiet", "--no-use-colors", "--log-level", "none", "--log-level-file", "none")
-
 # dbt's events for a finished node, and what each calls the number of nodes.
 NODE_RESULTS = {"LogModelResult": "total", "LogSeedResult": "total", "LogTestResult": "num_models"}
 
@@ -313,7 +312,9 @@ def _run_dbt(settings: Settings, chosen: Plan, folder: Path, progress: Progress 
 
     arguments = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
     arguments += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-    arguments += ["--vars", json.dumps(dbt_variables(settings, chosen, folder))]
+    variables = dbt_variables(settings, chosen, folder)
+    store.write_json(folder / "variables.json", variables)
+    arguments += ["--vars", json.dumps(variables)]
     try:
         # A partial parse can lose tests without a word (dbt-core 1.11), so every build reads the project anew.
         outcome = dbtRunner(callbacks=[report]).invoke(["build", *QUIET, *SELECTED, "--no-partial-parse", *arguments])

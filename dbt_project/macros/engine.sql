@@ -4,7 +4,7 @@
 {% macro default__array_has(array, value) -%} array_contains({{ array }}, {{ value }}) {%- endmacro %}
 {% macro duckdb__array_has(array, value) -%} list_contains({{ array }}, {{ value }}) {%- endmacro %}
 
-{# A number as people write it: 22,200 or 86.0. #}
+{# A number as people write it: 12,345 or 12.3. #}
 {% macro written_number(number, decimals) -%} {{ return(adapter.dispatch('written_number')(number, decimals)) }} {%- endmacro %}
 {% macro default__written_number(number, decimals) -%} format_number({{ number }}, {{ decimals }}) {%- endmacro %}
 {% macro duckdb__written_number(number, decimals) -%}
