@@ -17,7 +17,7 @@ from publish.dictionary import COLUMNS, TABLES, THEMES, Column, Published
 Row = dict[str, Any]
 
 SAMPLE_MARK = "SAMPLE"
-SAMPLE_SENTENCE = "SAMPLE: every person, supplier, case and figure here is invented."
+SAMPLE_SENTENCE = "Every person, supplier, case and figure here is invented."
 
 STATUS_WORDS = {
     "MET": "Target met",
@@ -46,6 +46,8 @@ PERIMETER_WORDS = {
     "emea": "Europe, Middle East, Africa",
     "au": "Australia",
 }
+
+ACRONYMS = frozenset({"HRH", "EMEA", "APAC", "NGO", "WPA", "SAQ", "CCC", "ESG", "OHS", "MSA"})
 
 LAST_IN_ORDER = ("perimeter", "basis", "dimension_value", "entity_code", "valid_from")
 
@@ -175,7 +177,7 @@ def _withheld_note(board: Board) -> Note:
     return Note(
         "What was withheld",
         rule + f"In this release {cells} withheld.",
-        tuple(f"{title}, by {words(dimension)}: {number}" for (title, dimension), number in counts.items()),
+        tuple(f"{title}, by {words(dimension).lower()}: {number}" for (title, dimension), number in counts.items()),
     )
 
 
@@ -215,6 +217,8 @@ def _named(delivery: Mapping[str, Any]) -> str:
     )
 
 
-def words(name: str) -> str:
-    """A column's or code's name as words."""
-    return name.replace("_", " ")
+def words(code: str) -> str:
+    """A code of the data as readers write it: POWER_HARASSMENT is Power harassment, country_iso2 is Country."""
+    said = [part if part in ACRONYMS or len(part) <= 2 else part.lower() for part in code.split("_") if part != "iso2"]
+    text = " ".join(said)
+    return text if len(text) <= 2 else text[:1].upper() + text[1:]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline import store
-from publish.board import SAMPLE_SENTENCE, Board, Table
+from publish.board import SAMPLE_MARK, SAMPLE_SENTENCE, Board, Table
 from publish.dictionary import DICTIONARY_COLUMNS
 
 _REQUIRED = {"constraints": {"required": True}}
@@ -29,7 +29,7 @@ def describe(board: Board, files: Mapping[str, bytes]) -> dict[str, Any]:
         "profile": "tabular-data-package",
         "name": f"human-rights-due-diligence-{board.quarter.lower()}",
         "title": f"{board.company}: human rights due diligence, board figures {board.quarter}",
-        "description": (SAMPLE_SENTENCE + " " if board.is_sample else "")
+        "description": (f"{SAMPLE_MARK}. {SAMPLE_SENTENCE} " if board.is_sample else "")
         + f"Figures as known by {board.cutoff_at.isoformat()}. Each CSV file has a Parquet twin beside it. Text that a "
         "spreadsheet could read as a formula is preceded by an apostrophe in CSV.",
         "hrdd": {"quarter": board.quarter, "build_id": board.build_id, "is_sample": board.is_sample},

@@ -86,5 +86,5 @@ def _emptied(row: Row) -> dict[str, Any]:
     if "display_value" in row:
         emptied["display_value"] = WITHHELD
     if "target_status" in row:
-        emptied["target_status"] = "NO_TARGET" if row["target_value"] is None else "NOT_COMPARABLE"
+        emptied["target_status"] = "NO_TARGET" if row["target_status"] == "NO_TARGET" else "NOT_COMPARABLE"
     return emptied

@@ -28,6 +28,7 @@ from publish.board import (
     words,
 )
 from publish.dictionary import THEMES
+from publish.disclosure import TOTAL
 from publish.tables import number_text
 
 HERE = Path(__file__).resolve().parent
@@ -62,10 +63,11 @@ class Chart:
 
 @dataclass(frozen=True)
 class Section:
-    """One way of looking at a metric: its totals, or one breakdown."""
+    """One table of a metric: its totals by perimeter, or one breakdown of one perimeter; each part with its name."""
 
     name: str
-    rows: list[Row]
+    first_column: str
+    parts: list[tuple[str, Row]]
 
 
 def render(board: Board) -> bytes:
@@ -90,12 +92,11 @@ def render(board: Board) -> bytes:
         "basis_words": BASIS_WORDS,
         "sure_states": SURE_STATES,
         "chart": lambda row: chart(board, row),
-        "sections": lambda theme, row: sections(board, theme, row["metric_id"]),
+        "sections": lambda theme, row: sections(board, theme, row),
         "data": data,
         "data_text": bar_text,
         "lead": lead(board),
         "target": lambda row: target_text(board, row),
-        "words": words,
     }
     return template.render(context).encode()
 
@@ -140,16 +141,32 @@ def target_text(board: Board, row: Row) -> str:
         return ""
     direction = {"at_least": "at least ", "at_most": "at most "}
     sign = direction.get(board.metrics[row["metric_id"]]["target_direction"], "")
-    unit = f" {row['unit']}" if row["unit"] in ("%", "pp") else ""
+    unit = f"\u00a0{row['unit']}" if row["unit"] in ("%", "pp") else ""
     return f"{sign}{row['target_value']:,.10g}{unit}"
 
 
-def sections(board: Board, theme: str, metric_id: str) -> list[Section]:
-    """What the theme's table holds of a metric: the totals of each perimeter first, then each breakdown."""
-    grouped: dict[str, list[Row]] = {}
-    for row in board.theme_rows(theme, metric_id):
-        grouped.setdefault(row["dimension"], []).append(row)
-    return [Section(dimension, rows) for dimension, rows in grouped.items()]
+def sections(board: Board, theme: str, row: Row) -> list[Section]:
+    """What the theme's table holds of a metric beside its headline: totals by perimeter, then each breakdown."""
+    totals: list[tuple[str, Row]] = []
+    breakdowns: dict[tuple[str, str], list[tuple[str, Row]]] = {}
+    for part in sorted(board.theme_rows(theme, row["metric_id"]), key=lambda part: _place(part["perimeter"])):
+        where = (
+            f"{PERIMETER_WORDS.get(part['perimeter'], part['perimeter'])}, "
+            f"{BASIS_WORDS.get(part['basis'], part['basis'])}"
+        )
+        if part["dimension"] == TOTAL:
+            totals.append((where[:1].upper() + where[1:], part))
+        else:
+            breakdowns.setdefault((words(part["dimension"]), where), []).append((words(part["dimension_value"]), part))
+    shown = [Section("In all", "Perimeter", totals)]
+    shown += [Section(f"By {name.lower()}: {where}", name, parts) for (name, where), parts in breakdowns.items()]
+    # A table of one row says what the headline, or the total of its perimeter, says already.
+    return [section for section in shown if len(section.parts) > 1]
+
+
+def _place(perimeter: str) -> int:
+    known = list(PERIMETER_WORDS)
+    return known.index(perimeter) if perimeter in known else len(known)
 
 
 def chart(board: Board, row: Row) -> Chart:
@@ -161,7 +178,8 @@ def chart(board: Board, row: Row) -> Chart:
     top, bottom = max(*known, 0.0), min(*known, 0.0)
     if row["unit"] == "%":
         top = max(top, 100.0)
-    span = (top - bottom) or 1.0
+    top = top if top > bottom else 1.0
+    span = top - bottom
     upper, lower, width = 16.0, 78.0, 300.0
 
     def y(value: float) -> float:

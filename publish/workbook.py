@@ -123,7 +123,7 @@ class _Book:
         return sheet
 
     def about(self) -> str:
-        sample = f"{SAMPLE_SENTENCE} " if self.board.is_sample else ""
+        sample = f"{SAMPLE_MARK}. {SAMPLE_SENTENCE} " if self.board.is_sample else ""
         return (
             f"{sample}{self.board.company}, {self.board.quarter}, as known by {self.board.local(self.board.cutoff_at)}"
         )

@@ -1,0 +1,190 @@
+"""A small finished build, made by hand: enough to prepare, approve, release and attack a candidate."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipeline import store
+from pipeline.quarter import FiscalQuarter
+from pipeline.settings import Settings
+from publish import approval, candidate, release
+from publish.dictionary import COLUMNS, TABLES, THEMES
+from publish.tables import SQL_TYPES
+
+QUARTER = FiscalQuarter.parse("FY2023-Q4")
+LATER = FiscalQuarter.parse("FY2024-Q1")
+HOSTILE = "=HYPERLINK(\"https://example.org\")<script>alert('x')</script>&\"'"
+RATES = {"trn_rate": ("training", 86, 100, 90.0), "sup_rate": ("supply_chain", 85, 100, 75.0)}
+COUNTS = {
+    "grv_cases": ("grievance", 109),
+    "wrk_heads": ("workforce", 2200),
+    "geo_areas": ("geopolitics", 7),
+    "ai_reviews": ("ai", 12),
+    "gov_statements": ("governance", 0),
+}
+CELLS = {"A": 0, "B": 1, "C": 4, "D": 5, "E": 99}
+
+
+def settings_at(data: Path) -> Settings:
+    """The sample installation with its data somewhere else."""
+    return Settings.load(data=data)
+
+
+def finished_build(
+    settings: Settings,
+    build_id: str = "b1",
+    quarter: FiscalQuarter = QUARTER,
+    *,
+    cells: dict[str, int] = CELLS,
+    title: str = "Cases reported",
+    shift: int = 0,
+) -> str:
+    """Write a build's folder with all board tables; ``shift`` moves every numerator. Returns the build's id."""
+    place = store.folder(settings.place("builds", str(quarter), build_id))
+    tables = _tables(quarter, cells, title, shift)
+    with duckdb.connect(str(place / "due_diligence.duckdb")) as connection:
+        for name, published in TABLES.items():
+            columns = ", ".join(f"{column} {SQL_TYPES[COLUMNS[column].kind]}" for column in published.columns)
+            connection.execute(f"create table {published.model} ({columns}, not_public VARCHAR default 'private')")
+            marks = ", ".join("?" for _ in published.columns)
+            for row in tables[name]:
+                connection.execute(
+                    f"insert into {published.model} ({', '.join(published.columns)}) values ({marks})",
+                    [row.get(column) for column in published.columns],
+                )
+    known = {"family": "hotline", "extract": "case", "extract_id": "c" * 64, "as_of_date": "2023-03-31"}
+    deliveries = [
+        {**known, "known_at": "2023-04-03T00:00:00+00:00", "has_manifest": True, "is_late": False},
+        {
+            **known,
+            "extract_id": "d" * 64,
+            "known_at": "2023-05-01T00:00:00+00:00",
+            "has_manifest": False,
+            "is_late": True,
+        },
+    ]
+    inputs = {
+        "quarter": str(quarter),
+        "build_id": build_id,
+        "cutoff_at": "2023-05-01T00:00:00+00:00",
+        "standard_cutoff_at": "2023-04-14T15:00:00+00:00",
+        "is_sample": True,
+        "deliveries": [{**delivery, "records": 9, "quarantined": 0} for delivery in deliveries],
+    }
+    store.write_json(place / "inputs.json", inputs)
+    store.write_json(place / "build.json", {"quarter": str(quarter), "build_id": build_id, "outcome": "succeeded"})
+    return build_id
+
+
+def prepared(
+    settings: Settings, build_id: str = "b1", quarter: FiscalQuarter = QUARTER, **build: Any
+) -> dict[str, Any]:
+    """Build and prepare; the candidate's record."""
+    return candidate.prepare_build(settings, quarter, finished_build(settings, build_id, quarter, **build))
+
+
+def checked(settings: Settings, quarter: FiscalQuarter = QUARTER, **changes: Any) -> dict[str, Any]:
+    """Write the verdict that a board door of three checks would write, with some of it changed."""
+    folder, record = candidate.current(settings, quarter)
+    check = {
+        "subject": "x",
+        "loudness": "fail",
+        "status": "passed",
+        "found": "",
+        "expected": "",
+        "rule": "",
+        "next": "",
+    }
+    verdict = {
+        "door": "board",
+        "passed": True,
+        "checks_expected": 3,
+        "checks_evaluated": 3,
+        "checks": [{"check": f"Expect{number}", **check} for number in range(3)],
+        "files": record["files"],
+        **changes,
+    }
+    store.write_json(folder / "verdict.json", verdict)
+    return record
+
+
+def decided(
+    settings: Settings,
+    quarter: FiscalQuarter = QUARTER,
+    *,
+    approver: str = "approver",
+    decision: str = "approved",
+    reason: str = "",
+    digest: str | None = None,
+) -> dict[str, Any]:
+    """A decision about the current candidate."""
+    _, record = candidate.current(settings, quarter)
+    chosen = digest or record["candidate_digest"]
+    return approval.decide(
+        settings, quarter, candidate_digest=chosen, approver=approver, decision=decision, reason=reason
+    )
+
+
+def released(settings: Settings, build_id: str = "b1", quarter: FiscalQuarter = QUARTER, **build: Any) -> Path:
+    """The whole way of one candidate; the release folder."""
+    prepared(settings, build_id, quarter, **build)
+    checked(settings, quarter)
+    decided(settings, quarter)
+    return settings.place(release.publish(settings, quarter)["path"])
+
+
+def _tables(quarter: FiscalQuarter, cells: dict[str, int], title: str, shift: int) -> dict[str, list[dict[str, Any]]]:
+    quarters = [quarter.plus(-3), quarter.plus(-2), quarter.previous(), quarter]
+    metrics, headline, trend, values = [], [], [], []
+    themes: dict[str, list[dict[str, Any]]] = {theme: [] for theme in THEMES}
+    everything = {**RATES, **{name: (theme, count, None, None) for name, (theme, count) in COUNTS.items()}}
+    for name, (theme, numerator, denominator, target) in everything.items():
+        unit = "%" if denominator else "cases"
+        called = title if name == "grv_cases" else f"Figure {name}"
+        metrics.append(
+            {"metric_id": name, "definition_version": 1, "theme": theme, "title": called, "unit": unit,
+             "headline_perimeter": "jp", "basis": "ytd", "numerator_text": f"What {name} counts",
+             "denominator_text": "All" if denominator else None, "target_value": target,
+             "target_direction": "at_least" if target else "none", "owner": "Human rights office",
+             "trust_level": "gold", "misuse": "-not for ranking", "is_person_count": True, "decimals": 1,
+             "standards": "UNGP 17"}
+        )  # fmt: skip
+        for place, past in enumerate(quarters):
+            base = {"metric_id": name, "title": called, "unit": unit, "perimeter": "jp", "basis": "ytd",
+                    "fiscal_quarter": str(past), "is_person_count": True, "theme_order": 1}  # fmt: skip
+            count = max(numerator - 3 * (len(quarters) - 1 - place), 0) + shift
+            total = {**base, **_figure(count, denominator, target), "dimension": "total", "dimension_value": "ALL"}
+            finer = [
+                {**base, **_figure(cell, None, None), "unit": "cases", "dimension": "category", "dimension_value": part}
+                for part, cell in cells.items()
+            ] if name == "grv_cases" else []  # fmt: skip
+            trend.append(total)
+            values += [total, *finer]
+            if past == quarter:
+                headline.append(total)
+                themes[theme] += [total, *finer]
+    return {
+        "headline": headline, "trend": trend, **themes, "metric_values": values, "dim_metric": metrics,
+        "dim_quarter": [
+            {"fiscal_quarter": str(past), "fiscal_year": past.fiscal_year, "quarter_number": past.number,
+             "quarter_start": past.start, "quarter_end": past.end}
+            for past in quarters
+        ],
+        "dim_entity": [
+            {"entity_code": "E001", "valid_from": date(2015, 4, 1), "name": "SAMPLE Parent", "country_iso2": "JP",
+             "region": "JP", "is_consolidated": True, "is_parent": True}
+        ],
+    }  # fmt: skip
+
+
+def _figure(count: int, denominator: int | None, target: float | None) -> dict[str, Any]:
+    value = 100 * count / denominator if denominator else float(count)
+    status = "NO_TARGET" if target is None else "MET" if value >= target else "MISSED"
+    shown = f"{value:.1f} %" if denominator else f"{count:,}"
+    state = "MEASURED" if value else "MEASURED_ZERO"
+    return {"numerator": count, "denominator": denominator, "value": value, "display_value": shown,
+            "target_value": target, "target_status": status, "value_state": state}  # fmt: skip

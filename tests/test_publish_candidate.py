@@ -1,0 +1,295 @@
+"""The candidate: one set of figures in four forms, the same bytes for the same build, and nothing hostile in it."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import openpyxl
+import pytest
+from publish_build import CELLS, HOSTILE, QUARTER, finished_build, prepared, settings_at
+
+from pipeline import store
+from pipeline.errors import BuildFailed, HrddError
+from publish import candidate, workbook
+from publish.dictionary import TABLES, THEMES
+from publish.tables import as_csv, cell_text, number_text
+
+Cells = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    settings = settings_at(tmp_path_factory.mktemp("candidate"))
+    record = prepared(settings, title=HOSTILE)
+    return settings.place("candidates", str(QUARTER), record["candidate_digest"], "files")
+
+
+def csv_rows(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def parquet_rows(file: Path) -> Cells:
+    relation = duckdb.connect().execute("select * from read_parquet(?)", [str(file)])
+    names = [column[0] for column in relation.description]
+    return [dict(zip(names, values, strict=True)) for values in relation.fetchall()]
+
+
+def sheet_rows(file: Path, name: str) -> Cells:
+    sheet = openpyxl.load_workbook(file)[name]
+    head, *rows = list(sheet.iter_rows(min_row=workbook.FIRST_ROW, values_only=True))
+    columns = {label: column for column, label in workbook.LABELS.items()}
+    return [dict(zip([columns[label] for label in head], row, strict=True)) for row in rows]
+
+
+class Page(HTMLParser):
+    """What a reader's program finds in the page: the exact values by metric, every tag, every reference."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.metric = ""
+        self.values: dict[str, list[float]] = {}
+        self.tags: list[str] = []
+        self.references: list[str] = []
+        self.handlers: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        self.tags.append(tag)
+        self.handlers += [name for name in said if name.startswith("on") or name == "style"]
+        self.references += [str(said[name]) for name in ("href", "src") if name in said]
+        if tag in ("tr", "table") and "data-metric" in said:
+            self.metric = f"{tag} {said['data-metric']}"
+        if tag == "data" and self.metric:
+            self.values.setdefault(self.metric, []).append(float(str(said["value"])))
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.metric.startswith(f"{tag} "):
+            self.metric = ""
+
+
+def test_csv_and_parquet_hold_the_same_cells(files: Path) -> None:
+    for name in TABLES:
+        typed = parquet_rows(files / "tables" / f"{name}.parquet")
+        assert csv_rows(files / "tables" / f"{name}.csv") == [
+            {column: cell_text(value) for column, value in row.items()} for row in typed
+        ]
+        assert typed, f"{name} is empty: the comparison would prove nothing"
+
+
+def test_the_workbook_holds_the_same_numbers(files: Path) -> None:
+    sheets = {"headline": "Headline", "trend": "Trend", **workbook.SHEETS}
+    for name, sheet in sheets.items():
+        typed = parquet_rows(files / "tables" / f"{name}.parquet")
+        printed = sheet_rows(files / "board_figures.xlsx", sheet)
+        assert len(printed) == len(typed)
+        for row, shown in zip(typed, printed, strict=True):
+            for column in ("metric_id", "numerator", "denominator", "value", "target_value", "display_value"):
+                assert shown[column] == row[column], (name, row["metric_id"], column)
+
+
+def test_the_page_holds_the_same_numbers(files: Path) -> None:
+    page = Page((files / "index.html").read_text())
+    for row in parquet_rows(files / "tables" / "headline.parquet"):
+        counted = [] if row["denominator"] is None else [row["numerator"], row["denominator"]]
+        assert page.values[f"tr {row['metric_id']}"] == [row["value"], *counted]
+    printed = [
+        row["value"]
+        for row in parquet_rows(files / "tables" / "grievance.parquet")
+        if row["dimension"] != "total" and row["value"] is not None
+    ]
+    assert page.values["table grv_cases"] == printed
+
+
+def test_the_workbook_has_a_sheet_a_theme_native_numbers_and_a_chart(files: Path) -> None:
+    book = openpyxl.load_workbook(files / "board_figures.xlsx")
+    assert book.sheetnames[:3] == ["Cover", "Headline", "Against target"]
+    assert set(workbook.SHEETS) == set(THEMES)
+    assert book.sheetnames[-3:] == ["Trend", "Definitions", "Notes"]
+    assert len(book["Against target"]._charts) == 1
+    for sheet in book.worksheets[1:-2]:
+        assert sheet.freeze_panes == "B4"
+    value = book["Headline"].cell(row=4, column=5)
+    rate = next(row for row in book["Headline"].iter_rows(min_row=4) if row[0].value == "Figure trn_rate")
+    figure = rate[[cell.value for cell in book["Headline"][3]].index("Value")]
+    assert (figure.value, figure.number_format) == (86, '#,##0.0" %"')
+    assert value.data_type in ("n", "s")
+    assert [cell.data_type for sheet in book.worksheets for row in sheet.iter_rows() for cell in row].count("f") == 0
+    assert not any(cell.hyperlink for sheet in book.worksheets for row in sheet.iter_rows() for cell in row)
+
+
+def test_withheld_cells_are_nowhere_and_the_release_says_how_many(files: Path) -> None:
+    rows = {row["dimension_value"]: row for row in csv_rows(files / "tables" / "grievance.csv")}
+    assert {part for part, row in rows.items() if row["value_state"] == "SUPPRESSED"} == {"B", "C"}
+    assert (rows["B"]["value"], rows["B"]["numerator"], rows["B"]["display_value"]) == ("", "", "withheld")
+    assert (rows["A"]["value"], rows["D"]["value"], rows["E"]["value"]) == ("0", "5", "99")
+    finer = [row for row in csv_rows(files / "tables" / "metric_values.csv") if row["dimension"] != "total"]
+    assert {row["fiscal_quarter"] for row in finer} == {str(QUARTER)}
+    assert {row["dimension_value"] for row in finer if not row["value"]} == {"B", "C"}
+    assert "2 cells are withheld" in (files / "index.html").read_text()
+    notes = openpyxl.load_workbook(files / "board_figures.xlsx")["Notes"]
+    assert any("2 cells are withheld" in str(row[0]) for row in notes.iter_rows(values_only=True))
+
+
+def test_what_is_not_in_the_dictionary_is_not_published(files: Path) -> None:
+    for path in files.rglob("*"):
+        assert path.is_dir() or b"not_public" not in path.read_bytes()
+
+
+def test_the_page_runs_nothing_and_asks_nobody(files: Path) -> None:
+    text = (files / "index.html").read_text()
+    page = Page(text)
+    assert not {"script", "link", "img", "iframe", "object", "form", "base"} & set(page.tags)
+    assert page.handlers == []
+    assert {reference for reference in page.references if re.match(r"[a-z]+:|//", reference)} == set()
+    assert "default-src 'none'" in text
+    assert HOSTILE not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_the_page_can_be_read_by_everyone(files: Path) -> None:
+    text = (files / "index.html").read_text()
+    assert '<html lang="en">' in text
+    assert text.count("<table") == text.count("<caption")
+    assert "<th>" not in text
+    assert text.count("<svg") == text.count('role="img"') + text.count('aria-hidden="true"')
+    for word in ("Target met", "Target missed", "No target"):
+        assert word in text
+    for rule in ("prefers-color-scheme: dark", "max-width", "@media print"):
+        assert rule in text
+
+
+def test_late_deliveries_and_those_without_a_manifest_are_named(files: Path) -> None:
+    text = (files / "index.html").read_text()
+    assert text.count("hotline/case as of 2023-03-31, known 2023-05-01") == 2
+    assert "known 2023-04-03" not in text
+
+
+def test_text_that_a_spreadsheet_would_run_is_guarded_in_csv_and_whole_in_parquet(files: Path) -> None:
+    guarded = {row["title"] for row in csv_rows(files / "tables" / "grievance.csv")}
+    assert guarded == {"'" + HOSTILE}
+    assert {row["title"] for row in parquet_rows(files / "tables" / "grievance.parquet")} == {HOSTILE}
+
+
+@pytest.mark.parametrize("start", ["=1", "+cmd", "-1+1", "@x", "\tx", "\rx", "\nx", " =1", "\uff1d1", "\x00x"])
+def test_each_way_into_a_formula_is_guarded(start: str) -> None:
+    assert cell_text(start) == "'" + start
+
+
+@pytest.mark.parametrize("text", ["-4.0 pp", "+3.5 %", "-12", "86.0 %", "4 of 4", "plain", "a=b"])
+def test_what_is_no_formula_is_left_alone(text: str) -> None:
+    assert cell_text(text) == text
+
+
+def test_numbers_are_written_without_loss() -> None:
+    written = [number_text(value) for value in (86.0, -4.0, 0.1 + 0.2, 850e9, 1e300, 0.0)]
+    assert written == ["86", "-4", "0.30000000000000004", "850000000000", "1e+300", "0"]
+    assert list(csv.reader(io.StringIO(as_csv(["a", "b"], [{"a": -1.5, "b": 'x,"y"'}]).decode()))) == [
+        ["a", "b"],
+        ["-1.5", 'x,"y"'],
+    ]
+
+
+def test_the_data_package_describes_every_csv_file(files: Path) -> None:
+    package = json.loads((files / "datapackage.json").read_bytes())
+    listed = {resource["path"]: resource for resource in package["resources"]}
+    assert set(listed) == {"dictionary.csv", *(f"tables/{name}.csv" for name in TABLES)}
+    for path, resource in listed.items():
+        content = (files / path).read_bytes()
+        header = content.split(b"\n", 1)[0].decode().split(",")
+        assert [field["name"] for field in resource["schema"]["fields"]] == header
+        assert (resource["bytes"], resource["hash"]) == (len(content), "sha256:" + store.sha256_bytes(content))
+
+
+def test_the_dictionary_has_a_row_a_metric_and_a_row_a_column(files: Path) -> None:
+    rows = csv_rows(files / "dictionary.csv")
+    metrics = {row["name"] for row in rows if row["kind"] == "metric"}
+    assert metrics == {row["metric_id"] for row in csv_rows(files / "tables" / "headline.csv")}
+    columns = {(row["table"], row["name"]) for row in rows if row["kind"] == "column"}
+    assert columns == {(name, column) for name, table in TABLES.items() for column in table.columns}
+    assert all(row["description"] for row in rows)
+
+
+def test_the_headline_table_has_the_promised_columns(files: Path) -> None:
+    header = (files / "tables" / "headline.csv").read_text().split("\n", 1)[0]
+    assert header == (
+        "metric_id,title,unit,perimeter,basis,fiscal_quarter,numerator,denominator,value,display_value,"
+        "target_value,target_status,value_state"
+    )
+
+
+def test_the_same_build_gives_the_same_bytes_in_another_place(tmp_path: Path) -> None:
+    one, other = prepared(settings_at(tmp_path / "one")), prepared(settings_at(tmp_path / "other"))
+    assert one["files"] == other["files"]
+    assert one["candidate_digest"] == other["candidate_digest"] == store.digest_of(one["files"])
+
+
+def test_preparing_again_writes_nothing_new(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    first = prepared(settings)
+    folder, _ = candidate.current(settings, QUARTER)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert candidate.prepare_build(settings, QUARTER, "b1") == first
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_another_figure_is_another_candidate_and_becomes_the_current_one(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    first, second = prepared(settings), prepared(settings, "b2", shift=1)
+    assert first["candidate_digest"] != second["candidate_digest"]
+    assert candidate.current(settings, QUARTER)[1] == second
+    assert first["withheld_cells"] == second["withheld_cells"] == 2
+    assert second["metric_versions"]["grv_cases"] == 1
+
+
+def test_what_a_killed_prepare_left_is_swept_away(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    leftover = store.folder(settings.place("candidates", str(QUARTER), ".put-killed"))
+    (leftover / "half").write_text("x")
+    prepared(settings)
+    assert not leftover.exists()
+
+
+def test_a_build_that_did_not_finish_is_not_prepared(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    finished_build(settings)
+    record = settings.place("builds", str(QUARTER), "b1", "build.json")
+    store.write_json(record, {"outcome": "failed"})
+    with pytest.raises(BuildFailed):
+        candidate.prepare_build(settings, QUARTER, "b1")
+    record.unlink()
+    with pytest.raises(BuildFailed):
+        candidate.prepare_build(settings, QUARTER, "b1")
+    assert not settings.place("candidates", str(QUARTER), "current.json").exists()
+
+
+def test_a_build_without_a_published_column_is_not_prepared(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    finished_build(settings)
+    database = settings.place("builds", str(QUARTER), "b1", "due_diligence.duckdb")
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("alter table board_trend drop column value_state")
+    with pytest.raises(BuildFailed, match="The build does not hold") as stop:
+        candidate.prepare_build(settings, QUARTER, "b1")
+    assert stop.value.found == "board_trend without value_state"
+
+
+def test_a_higher_threshold_withholds_more(tmp_path: Path) -> None:
+    settings = dataclasses.replace(settings_at(tmp_path), withhold_below=6)
+    record = prepared(settings, cells=CELLS)
+    assert record["withheld_cells"] == 3
+
+
+def test_a_quarter_without_a_candidate_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(HrddError) as stop:
+        candidate.current(settings_at(tmp_path), QUARTER)
+    assert "hrdd prepare FY2023-Q4" in stop.value.next_step
