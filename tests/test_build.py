@@ -317,12 +317,17 @@ def dbt(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> Callable[...
     places += ["--target-path", str(folder / "target"), "--vars", json.dumps(variables)]
 
     def run(*command: str) -> Any:
-        events: list[str] = []
-        runner = dbtRunner(callbacks=[lambda event: events.append(f"{event.info.level} {event.info.msg}")])
+        warnings: list[str] = []
+
+        def listen(event: Any) -> None:
+            if event.info.level == "warn":
+                warnings.append(event.info.msg)
+
+        runner = dbtRunner(callbacks=[listen])
         outcome = runner.invoke(["--quiet", "--log-level-file", "none", *command, "--no-partial-parse", *places])
         DuckDBConnectionManager.close_all_connections()
         assert outcome.success, outcome.exception
-        return outcome.result, folder / "target", [event for event in events if event.startswith("warn")]
+        return outcome.result, folder / "target", warnings
 
     return run
 
