@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dbt_project import build
 from pipeline import database, provenance, store
 from pipeline.errors import BuildFailed, HrddError
 from pipeline.quarter import FiscalQuarter
@@ -27,6 +26,8 @@ def prepare(settings: Settings, quarter: FiscalQuarter, prepared_by: str | None 
     The same build prepared again by the same person is the same candidate: nothing is written twice.
     Raises MissingExtracts where the quarter cannot be built, BuildFailed where its build has not finished.
     """
+    from dbt_project import build  # here, because dbt takes a second to import and only this verb asks it anything
+
     return prepare_build(settings, quarter, build.plan(settings, quarter).build_id, prepared_by)
 
 

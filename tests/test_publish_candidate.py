@@ -18,7 +18,7 @@ from publish_build import CELLS, HOSTILE, QUARTER, finished_build, prepared, set
 
 from pipeline import store
 from pipeline.errors import BuildFailed, HrddError
-from publish import candidate, workbook
+from publish import candidate, page, workbook
 from publish.dictionary import TABLES, THEMES
 from publish.tables import as_csv, cell_text, number_text
 
@@ -98,16 +98,16 @@ def test_the_workbook_holds_the_same_numbers(files: Path) -> None:
 
 
 def test_the_page_holds_the_same_numbers(files: Path) -> None:
-    page = Page((files / "index.html").read_text())
+    read = Page((files / "index.html").read_text())
     for row in parquet_rows(files / "tables" / "headline.parquet"):
         counted = [] if row["denominator"] is None else [row["numerator"], row["denominator"]]
-        assert page.values[f"tr {row['metric_id']}"] == [row["value"], *counted]
+        assert read.values[f"tr {row['metric_id']}"] == [row["value"], *counted]
     printed = [
         row["value"]
         for row in parquet_rows(files / "tables" / "grievance.parquet")
         if row["dimension"] != "total" and row["value"] is not None
     ]
-    assert page.values["table grv_cases"] == printed
+    assert read.values["table grv_cases"] == printed
 
 
 def test_the_workbook_has_a_sheet_a_theme_native_numbers_and_a_chart(files: Path) -> None:
@@ -147,10 +147,10 @@ def test_what_is_not_in_the_dictionary_is_not_published(files: Path) -> None:
 
 def test_the_page_runs_nothing_and_asks_nobody(files: Path) -> None:
     text = (files / "index.html").read_text()
-    page = Page(text)
-    assert not {"script", "link", "img", "iframe", "object", "form", "base"} & set(page.tags)
-    assert page.handlers == []
-    assert {reference for reference in page.references if re.match(r"[a-z]+:|//", reference)} == set()
+    read = Page(text)
+    assert not {"script", "link", "img", "iframe", "object", "form", "base"} & set(read.tags)
+    assert read.handlers == []
+    assert {reference for reference in read.references if re.match(r"[a-z]+:|//", reference)} == set()
     assert "default-src 'none'" in text
     assert HOSTILE not in text
     assert "&lt;script&gt;" in text
@@ -166,6 +166,28 @@ def test_the_page_can_be_read_by_everyone(files: Path) -> None:
         assert word in text
     for rule in ("prefers-color-scheme: dark", "max-width", "@media print"):
         assert rule in text
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_color_of_text_stands_out_from_its_paper(scheme: str) -> None:
+    style = (Path(page.__file__).parent / "page.css").read_text()
+    light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block)) for block in style.split(":root {")[1:3])
+    colors = {"light": light, "dark": dark}[scheme]
+    for text in ("ink", "soft", "accent", "met", "missed", "mark"):
+        assert contrast(colors[text], colors["paper"]) >= 4.5, text
+    assert contrast(colors["mark"], colors["mark-paper"]) >= 4.5
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two colors as the Web Content Accessibility Guidelines define it."""
+
+    def luminance(color: str) -> float:
+        parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
 
 
 def test_late_deliveries_and_those_without_a_manifest_are_named(files: Path) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,16 @@ def test_the_older_candidate_taken_up_again_does_not_turn_the_latest_back(settin
     assert store.read_json(settings.place("releases", "latest.json"))["release"] == "FY2023-Q4/r2"
 
 
+def test_two_who_publish_at_once_release_once(settings: Settings) -> None:
+    prepared(settings)
+    checked(settings)
+    decided(settings)
+    with ThreadPoolExecutor(2) as two:
+        records = list(two.map(lambda _: release.publish(settings, QUARTER), range(2)))
+    assert records[0] == records[1]
+    assert sorted(path.name for path in settings.place("releases", "FY2023-Q4").iterdir()) == ["r1"]
+
+
 # A kill at any moment.
 
 
@@ -200,6 +211,8 @@ def test_without_a_verdict_nothing_is_released(settings: Settings) -> None:
         {"checks": []},
         {"checks": [{"status": "failed", "loudness": "fail"}] * 3},
         {"checks": [{"status": "error", "loudness": "warn"}] * 3},
+        {"checks": [{"status": "failed", "loudness": "mild"}] * 3},
+        {"checks": ["passed"] * 3},
         {"door": "extract"},
         {"files": {}},
     ],
