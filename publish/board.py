@@ -47,7 +47,7 @@ PERIMETER_WORDS = {
     "au": "Australia",
 }
 
-ACRONYMS = frozenset({"HRH", "EMEA", "APAC", "NGO", "WPA", "SAQ", "CCC", "ESG", "OHS", "MSA"})
+ACRONYMS = frozenset({"AI", "HR", "JP", "HRH", "EMEA", "APAC", "NGO", "WPA", "SAQ", "CCC", "ESG", "OHS", "MSA"})
 
 LAST_IN_ORDER = ("perimeter", "basis", "dimension_value", "entity_code", "valid_from")
 
@@ -219,6 +219,7 @@ def _named(delivery: Mapping[str, Any]) -> str:
 
 def words(code: str) -> str:
     """A code of the data as readers write it: POWER_HARASSMENT is Power harassment, country_iso2 is Country."""
-    said = [part if part in ACRONYMS or len(part) <= 2 else part.lower() for part in code.split("_") if part != "iso2"]
-    text = " ".join(said)
-    return text if len(text) <= 2 else text[:1].upper() + text[1:]
+    if len(code) <= 2:
+        return code
+    text = " ".join(part if part in ACRONYMS else part.lower() for part in code.split("_") if part != "iso2")
+    return text[:1].upper() + text[1:]

@@ -69,6 +69,11 @@ class Section:
     first_column: str
     parts: list[tuple[str, Row]]
 
+    @property
+    def has_counts(self) -> bool:
+        """Whether any part is a share, printed with what it is a share of."""
+        return any(row["denominator"] is not None for _, row in self.parts)
+
 
 def render(board: Board) -> bytes:
     """The page's bytes."""
