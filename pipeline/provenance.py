@@ -11,7 +11,7 @@ from pipeline import store
 from pipeline.settings import PROJECT
 
 PACKAGES = ("pipeline", "ingest", "dbt_project", "expectations", "publish")
-SUFFIXES = frozenset({".py", ".sql", ".yml", ".yaml", ".csv", ".toml", ".j2", ".css"})
+SUFFIXES = frozenset({".py", ".sql", ".yml", ".yaml", ".csv", ".toml", ".html", ".css"})
 NOT_SOURCE = frozenset({"target", "logs", "dbt_packages", "__pycache__"})
 LOCK = "requirements.lock"
 UNKNOWN = "unknown"

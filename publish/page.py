@@ -226,4 +226,4 @@ def _template() -> tuple[Template, str]:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("page.html.j2"), (HERE / "page.css").read_text(encoding="utf-8")
+    return environment.get_template("page.html"), (HERE / "page.css").read_text(encoding="utf-8")

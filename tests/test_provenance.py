@@ -27,7 +27,9 @@ def digest_now() -> str:
         provenance.source_digest.cache_clear()
 
 
-@pytest.mark.parametrize("name", ["dbt_project/models/new.sql", "ingest/contracts/new.yaml", "publish/page.css"])
+@pytest.mark.parametrize(
+    "name", ["dbt_project/models/new.sql", "ingest/contracts/new.yaml", "publish/page.css", "publish/page.html"]
+)
 def test_a_file_that_can_change_a_figure_changes_the_source_digest(project: Path, name: str) -> None:
     before = digest_now()
     (project / name).parent.mkdir(parents=True, exist_ok=True)
