@@ -148,6 +148,7 @@ class Home:
     def _keep(self, life: int) -> None:
         """The keeper: a session of its own that lives no longer than the launcher, however that one ends."""
         os.setsid()
+        os.umask(0o027)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         os.environ.update(_environment(self.home, self.settings))

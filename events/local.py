@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(settings: Settings, out: Console, timings: Path | None = None) -> int:
     """Take everything that waits to its release. Raises the error of the step that stopped it."""
-    began = time.monotonic()
+    began, started = time.monotonic(), datetime.now(UTC)
     with Home(settings).alone() as home:
         if settings.landing_folder and not something_waits(settings) and not _needs_samples(settings, home):
             out.print("Nothing waits: every extract that arrived is read, and every candidate is decided.")
@@ -68,12 +69,12 @@ def run(settings: Settings, out: Console, timings: Path | None = None) -> int:
         airflow = home.ready()
         out.print(f"Airflow is ready after {time.monotonic() - began:.1f} s")
         _resume(settings, airflow)
-        watch = Watch(settings, airflow, out, began)
+        watch = Watch(settings, airflow, out)
         try:
             watch.until_done()
         finally:
             if timings:
-                store.write_json(timings.resolve(), watch.timings() | {"seconds": round(time.monotonic() - began, 2)})
+                store.write_json(timings.resolve(), {"started_at": started.isoformat()} | watch.timings())
     code = _end(settings, out)
     out.print(f"Done in {time.monotonic() - began:.1f} s; Airflow is stopped.")
     return code
@@ -101,8 +102,9 @@ def up(settings: Settings, out: Console) -> int:
 class Watch:
     """Follows the runs that the events start, shows each step once it has ended, and answers a sample's gate."""
 
-    def __init__(self, settings: Settings, airflow: Airflow, out: Console, began: float) -> None:
-        self.settings, self.airflow, self.out, self.began = settings, airflow, out, began
+    def __init__(self, settings: Settings, airflow: Airflow, out: Console) -> None:
+        self.settings, self.airflow, self.out = settings, airflow, out
+        self.moments = {"ready_at": datetime.now(UTC).isoformat()}
         self.told: dict[tuple[str, str, str, int], dict[str, Any]] = {}
         self.stops: list[HrddError] = []
         self.parked: dict[str, float] = {}
@@ -127,7 +129,14 @@ class Watch:
             time.sleep(0.3)
 
     def timings(self) -> dict[str, Any]:
-        """Seconds of each step, and the moments between which Airflow had nothing of ours to do."""
+        """When each step began and ended, and the moments between which the budgets of this project lie (UTC)."""
+        latest, landing = self.settings.place("releases", "latest.json"), self.settings.landing_folder
+        arrived = [file.stat().st_mtime for file in landing.rglob("*") if file.is_file()] if landing else []
+        if arrived:
+            self.moments["last_arrival_at"] = datetime.fromtimestamp(max(arrived), UTC).isoformat()
+        if latest.exists():
+            self.moments["released_at"] = datetime.fromtimestamp(latest.stat().st_mtime, UTC).isoformat()
+        self.moments["ended_at"] = datetime.now(UTC).isoformat()
         steps = [
             {
                 "dag": dag,
@@ -140,7 +149,7 @@ class Watch:
             }
             for (dag, *_), task in self.told.items()
         ]
-        return {"steps": sorted(steps, key=lambda step: step["started_at"] or "")}
+        return self.moments | {"steps": sorted(steps, key=lambda step: step["started_at"] or "")}
 
     def _tell(self, tasks: list[dict[str, Any]]) -> None:
         for task in sorted(tasks, key=lambda task: task["end_date"] or ""):
@@ -169,6 +178,8 @@ class Watch:
         now = time.monotonic()
         waiting = {gate["task_instance"]["id"]: gate["task_instance"] for gate in self.airflow.gates()}
         self.parked = {key: self.parked.get(key, now) for key, task in waiting.items()}
+        if waiting:
+            self.moments.setdefault("candidate_waits_at", datetime.now(UTC).isoformat())
         answering = False
         for key, task in waiting.items():
             candidate = next((s for s in standings(self.settings) if s.stage == WAITING), None)
@@ -180,6 +191,7 @@ class Watch:
                 answering = True
                 if now - self.parked[key] >= GRACE_SECONDS:
                     approver = self.settings.approvers[0]
+                    self.moments["answered_at"] = datetime.now(UTC).isoformat()
                     self.airflow.answer(task, approver, "Approve", "The sample year, approved by the sample user.")
             elif key not in self.asked:
                 self.asked.add(key)

@@ -26,20 +26,21 @@ for path in sys.argv[1:]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     dag = module.dag
+    waits = dag.timetable.asset_condition
     told[path] = {
         "dag_id": dag.dag_id,
         "doc": dag.doc_md,
         "paused": dag.is_paused_upon_creation,
         "runs": dag.max_active_runs,
         "timetable": type(dag.timetable).__name__,
-        "waits_for": sorted(asset.name for _, asset in dag.timetable.asset_condition.iter_assets()),
+        "waits_for": sorted(asset.name for asset in getattr(waits, "objects", [waits])),
         "tasks": {
             task.task_id: {
                 "after": sorted(task.upstream_task_ids),
                 "outlets": sorted(asset.name for asset in task.outlets),
                 "retries": task.retries,
                 "bounded": task.execution_timeout is not None or getattr(task, "response_timeout", None) is not None,
-                "rule": str(task.trigger_rule),
+                "rule": str(task.trigger_rule.value),
             }
             for task in dag.tasks
         },

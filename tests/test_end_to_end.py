@@ -1,0 +1,412 @@
+"""The whole way through a real Airflow: once undisturbed, once killed at every step, once with people who misbehave."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from events.home import Home
+from events.rest import Airflow, Refused
+from events.standing import standing
+from pipeline import store
+from pipeline.quarter import FiscalQuarter
+from pipeline.settings import PROJECT, Settings
+from publish.verify import verify
+from samples.write import write_samples
+
+QUARTER = FiscalQuarter(2023, 4)
+BUDGET_SECONDS = 150
+
+pytestmark = pytest.mark.timeout(900)
+
+
+class Launcher:
+    """One start of ``python -m events.local`` over a data folder, its lines, and every process it ever had."""
+
+    def __init__(self, data: Path, command: str = "run", *options: str) -> None:
+        self.data = data
+        environment = os.environ | {"HRDD_DATA": str(data), "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+        environment.pop("AIRFLOW_HOME", None)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "events.local", command, *options],
+            cwd=PROJECT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.lines: list[str] = []
+        self.family: set[psutil.Process] = set()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            self.lines.append(line.rstrip())
+            self._count()
+
+    def _count(self) -> None:
+        try:
+            parent = psutil.Process(self.process.pid)
+            self.family |= {parent, *parent.children(recursive=True)}
+        except psutil.NoSuchProcess:
+            return
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def until(self, needle: str, seconds: float = 120) -> None:
+        """Wait for a line; fail with everything that was said if the process ends before."""
+        end = time.monotonic() + seconds
+        while needle not in self.text:
+            assert self.process.poll() is None, f"ended before {needle!r}:\n{self.text}"
+            assert time.monotonic() < end, f"no {needle!r} in {seconds} s:\n{self.text}"
+            time.sleep(0.05)
+
+    def end(self, seconds: float = 240) -> int:
+        code = self.process.wait(seconds)
+        self._reader.join(10)
+        return code
+
+    def kill_everything(self) -> None:
+        """What a power cut does: no process of the tree gets to say a last word."""
+        self._count()
+        for process in self.family:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        self.process.wait(20)
+
+    def left(self, seconds: float = 12) -> list[str]:
+        """Processes that are still there so long after the end."""
+        _, alive = psutil.wait_procs(self.family, timeout=seconds)
+        return [str(process) for process in alive]
+
+
+def settings_of(data: Path) -> Settings:
+    return Settings.load(data=data)
+
+
+def released_bytes(data: Path) -> dict[str, str]:
+    return store.checksums(data / "releases")
+
+
+def headline(data: Path) -> dict[str, dict[str, str]]:
+    with (data / "releases" / str(QUARTER) / "r1" / "tables" / "headline.csv").open(newline="") as stream:
+        return {row["metric_id"]: row for row in csv.DictReader(stream)}
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Launcher, float]:
+    """The sample year, taken to its release by one command, and how many seconds that took."""
+    data = tmp_path_factory.mktemp("released")
+    began = time.monotonic()
+    launcher = Launcher(data, "run", "--json-timings", str(data / "timings.json"))
+    assert launcher.end() == 0, launcher.text
+    return data, launcher, time.monotonic() - began
+
+
+@pytest.fixture
+def copy(released: tuple[Path, Launcher, float], tmp_path: Path) -> Path:
+    """The released data folder, to go on from."""
+    data = tmp_path / "data"
+    # copytree with copy2 keeps the times of the files, by which an arrival is known to be recorded.
+    shutil.copytree(released[0], data, symlinks=True)
+    shutil.rmtree(data / "airflow")
+    return data
+
+
+def test_one_command_releases_the_golden_figures(released: tuple[Path, Launcher, float]) -> None:
+    data, launcher, _ = released
+    rows = headline(data)
+    assert len(rows) == 24
+    training = rows["trn_bhr_completion_rate"]
+    assert (training["display_value"], training["target_status"]) == ("86.0 %", "MISSED")
+    assert float(training["denominator"]) == 22_200
+    shown = {row["display_value"] for row in rows.values()}
+    assert {"109", "85.0 %", "approx. 700", "64", "4 of 4"} <= shown
+    assert str(data / "releases" / str(QUARTER) / "r1") in launcher.text
+    assert "86.0 %" in launcher.text
+
+
+def test_the_release_verifies_offline(released: tuple[Path, Launcher, float]) -> None:
+    folder = released[0] / "releases" / str(QUARTER) / "r1"
+    assert verify(folder)["release"] == f"{QUARTER}/r1"
+
+
+def test_the_approval_was_given_by_a_second_user_through_airflow(released: tuple[Path, Launcher, float]) -> None:
+    approval = store.read_json(released[0] / "releases" / str(QUARTER) / "r1" / "approval.json")
+    assert (approval["approver"], approval["prepared_by"], approval["decision"]) == ("approver", "pipeline", "approved")
+
+
+def test_every_step_is_shown_in_its_order(released: tuple[Path, Launcher, float]) -> None:
+    steps = [line.split()[0] for line in released[1].lines if line.startswith("  ") and " s   " in line]
+    assert steps == ["land", "load", "check", "announce", "build", "prepare", "check", "approve", "publish"]
+
+
+def test_the_run_keeps_its_budgets(released: tuple[Path, Launcher, float]) -> None:
+    from datetime import datetime
+
+    data, launcher, seconds = released
+    told = store.read_json(data / "timings.json")
+    moment = {name: datetime.fromisoformat(value) for name, value in told.items() if name.endswith("_at")}
+    assert seconds <= BUDGET_SECONDS, launcher.text
+    assert (moment["candidate_waits_at"] - moment["last_arrival_at"]).total_seconds() <= 60, launcher.text
+    assert (moment["released_at"] - moment["answered_at"]).total_seconds() <= 15, launcher.text
+
+
+def test_nothing_is_left_running(released: tuple[Path, Launcher, float]) -> None:
+    launcher = released[1]
+    assert len(launcher.family) > 5
+    assert launcher.left() == []
+
+
+def test_no_secret_reaches_a_log(released: tuple[Path, Launcher, float]) -> None:
+    data, launcher, _ = released
+    home = data / "airflow"
+    secrets = list(store.read_json(home / "passwords.json").values())
+    for line in (home / "airflow.cfg").read_text().splitlines():
+        name, _, value = line.partition(" = ")
+        if name in ("fernet_key", "secret_key", "jwt_secret"):
+            secrets.append(value)
+    assert len(secrets) == 6
+    logs = [file.read_text(errors="replace") for file in (home / "logs").rglob("*") if file.is_file()]
+    assert len(logs) > 5
+    assert [text for text in [*logs, launcher.text] for secret in secrets if secret in text] == []
+    closed = ("airflow.cfg", "passwords.json", "airflow.db")
+    assert {(home / name).stat().st_mode & 0o777 for name in closed} == {0o600}
+
+
+def test_a_second_run_is_quick_and_finds_nothing_to_do(released: tuple[Path, Launcher, float]) -> None:
+    data = released[0]
+    before = released_bytes(data)
+    began = time.monotonic()
+    again = Launcher(data)
+    assert again.end() == 0
+    assert time.monotonic() - began < 5
+    assert "Nothing waits" in again.text
+    assert "86.0 %" in again.text
+    assert released_bytes(data) == before
+
+
+def test_a_run_that_is_killed_at_every_step_ends_in_the_same_release(
+    released: tuple[Path, Launcher, float], tmp_path: Path
+) -> None:
+    """Each kill ends the whole tree at once; the last one but one hits only the launcher, and the rest must follow."""
+    data = tmp_path / "data"
+    data.mkdir()
+    moments = [
+        ("sample files lie", 0.0),  # Airflow is still starting
+        ("is ready", 1.8),  # landing and loading
+        (" announce ", 3.0),  # building
+        (" prepare ", 0.3),  # at the board door
+    ]
+    for needle, seconds in moments:
+        launcher = Launcher(data)
+        launcher.until(needle)
+        time.sleep(seconds)
+        launcher.kill_everything()
+        assert launcher.left() == []
+        assert not (data / "releases" / "latest.json").exists()
+    launcher = Launcher(data)  # a candidate waits: only the launcher is killed, and its Airflow must not live on
+    launcher.until("checks 2")
+    time.sleep(1.0)
+    launcher._count()
+    os.kill(launcher.process.pid, signal.SIGKILL)
+    assert launcher.left(20) == []
+    launcher = Launcher(data)
+    launcher.until(" approve ")  # publishing
+    launcher.kill_everything()
+    last = Launcher(data)
+    assert last.end() == 0, last.text
+    assert last.left() == []
+    assert released_bytes(data) == released_bytes(released[0])
+
+
+def test_ctrl_c_stops_everything(copy: Path) -> None:
+    write_samples(settings_of(copy), late=True)
+    launcher = Launcher(copy)
+    launcher.until("is ready")
+    os.kill(launcher.process.pid, signal.SIGINT)
+    assert launcher.end(30) == 130
+    assert launcher.left() == []
+
+
+def late_files(data: Path) -> list[Path]:
+    """Ten deliveries after the release: the seven late categories one by one, and three that say nothing new."""
+    settings = settings_of(data)
+    original = write_samples(settings, late=True)[-1]
+    manifest = json.loads(Path(f"{original}.manifest.json").read_text())
+    header, *rows = original.read_text().splitlines()
+    original.unlink()
+    Path(f"{original}.manifest.json").unlink()
+    files = []
+    for number, row in enumerate([*rows, *rows[:3]]):
+        content = f"{header}\n{row}\n".encode() if number < len(rows) else f"{header}\n{row}\n{row}\n".encode()
+        file = original.with_name(f"late_{number:02}.csv")
+        promised = manifest | {"rows": content.count(b"\n") - 1, "sha256": store.sha256_bytes(content)}
+        promised["control_totals"] = {}
+        store.write_json(Path(f"{file}.manifest.json"), promised)
+        files.append((file, content))
+    for file, content in reversed(files):
+        store.write_bytes(file, content)
+    return [file for file, _ in files]
+
+
+@pytest.fixture
+def airflow(copy: Path) -> Iterator[Airflow]:
+    """A running Airflow over the released data folder, as `make up` starts it."""
+    launcher = Launcher(copy, "up")
+    launcher.until("Ctrl-C stops everything")
+    home = Home(settings_of(copy))
+    home.port = int(launcher.text.split("http://127.0.0.1:")[1].split("/")[0])
+    client = Airflow(home)
+    client.since = "2020-01-01T00:00:00+00:00"
+    yield client
+    os.kill(launcher.process.pid, signal.SIGTERM)
+    launcher.end(30)
+    assert launcher.left() == []
+
+
+def wait_for(what: Any, seconds: float = 90) -> Any:
+    """Ask until the answer is something, and return it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := what():
+            return answer
+        time.sleep(0.3)
+    raise AssertionError(f"nothing came within {seconds} s")
+
+
+def refused(airflow: Airflow, user: str | None, method: str, path: str, body: Any = None) -> int:
+    """The status with which a call is refused, or 200."""
+    try:
+        airflow.call(method, path, body, user=user)
+    except Refused as fault:
+        return fault.status
+    return 200
+
+
+def ended(airflow: Airflow, dag: str, task: str, count: int = 1) -> list[dict[str, Any]]:
+    """The tasks of a DAG that have ended, once there are so many."""
+    found = [entry for entry in airflow.tasks() if entry["dag_id"] == dag and entry["task_id"] == task]
+    done = [entry for entry in found if entry["state"] in ("success", "failed", "skipped")]
+    return done if len(done) >= count else []
+
+
+def test_late_files_forgery_and_a_rejection_change_no_release(airflow: Airflow) -> None:
+    """One long story, because each Airflow takes its time to start: what the people in it may not do, they cannot."""
+    data = airflow.home.settings.data
+    settings = airflow.home.settings
+    before = released_bytes(data)
+
+    # Ten late files, in reverse order, open one candidate: one build, one gate.
+    builds = set((data / "builds" / str(QUARTER)).iterdir())
+    late_files(data)
+    gates = wait_for(airflow.gates, 120)
+    assert len(gates) == 1
+    assert len(set((data / "builds" / str(QUARTER)).iterdir()) - builds) == 1
+    now = standing(settings, QUARTER)
+    assert now is not None
+    assert now.stage == "waiting"
+    assert now.candidate_digest in gates[0]["body"]
+    assert released_bytes(data) == before
+    time.sleep(3.5)
+
+    # Nobody below ADMIN can pretend that the gate was answered, and nobody but the approver can answer it.
+    gate = gates[0]["task_instance"]
+    path = f"/api/v2/dags/check_board_gate/dagRuns/{gate['dag_run_id'].replace('+', '%2B')}/taskInstances/approve"
+    answer = {"chosen_options": ["Approve"], "params_input": {"reason": "x"}}
+    forged = {"key": "return_value", "value": {"decision": "approved", "candidate_digest": now.candidate_digest}}
+    assert refused(airflow, None, "PATCH", f"{path}/-1/hitlDetails", answer) == 401
+    for user in ("preparer", "admin"):
+        assert refused(airflow, user, "PATCH", f"{path}/-1/hitlDetails", answer) == 403
+    for user in ("preparer", "approver"):
+        assert refused(airflow, user, "PATCH", path, {"new_state": "success"}) == 403
+        assert refused(airflow, user, "POST", f"{path}/xcomEntries", forged) == 403
+    assert refused(airflow, "approver", "POST", "/api/v2/dags/build_mart/dagRuns", {"logical_date": None}) == 403
+
+    # An ADMIN can mark and forge; it publishes nothing, for publishing reads its evidence itself.
+    assert refused(airflow, "admin", "POST", f"{path}/xcomEntries", forged) in (200, 201)
+    assert refused(airflow, "admin", "PATCH", path, {"new_state": "success"}) == 200
+    airflow.announce("gate/board", str(QUARTER))
+    stopped = wait_for(lambda: ended(airflow, "publish_board_release", "publish"))
+    assert {task["state"] for task in stopped} == {"failed"}
+    assert [stop["exit_code"] for stop in airflow.result(stopped[0], "stops")] == [6]
+    assert released_bytes(data) == before
+
+    # A key that is no quarter starts nothing.
+    run = {"logical_date": None, "partition_key": "2023Q4"}
+    assert refused(airflow, "preparer", "POST", "/api/v2/dags/check_board_gate/dagRuns", run) == 400
+
+    # The candidate still waits for its person; the person says no, and the last release stays.
+    run["partition_key"] = str(QUARTER)
+    assert refused(airflow, "preparer", "POST", "/api/v2/dags/check_board_gate/dagRuns", run) == 200
+    gate = wait_for(airflow.gates)[0]["task_instance"]
+    time.sleep(3.5)
+    airflow.answer(gate, "approver", "Reject", "The late categories are not confirmed.")
+    rejected = wait_for(
+        lambda: [task for task in ended(airflow, "check_board_gate", "approve", 2) if task["state"] == "failed"]
+    )
+    assert [stop["exit_code"] for stop in airflow.result(rejected[0], "stops")] == [6]
+    now = standing(settings, QUARTER)
+    assert now is not None
+    assert now.stage == "rejected"
+    assert released_bytes(data) == before
+
+    # The page shows the release to whoever may sign in, and nothing else to anybody.
+    page = f"/releases/{QUARTER}/r1/"
+    assert refused(airflow, None, "GET", page + "manifest.json") == 401
+    assert airflow.call("GET", page + "manifest.json", user="preparer")["release"] == f"{QUARTER}/r1"
+    for elsewhere in ("..%2f..%2flanded/arrivals.jsonl", "%2e%2e/airflow/passwords.json", "nothing.csv"):
+        assert refused(airflow, "preparer", "GET", "/releases/" + elsewhere) in (401, 403, 404)
+        assert refused(airflow, None, "GET", "/releases/" + elsewhere) in (401, 403, 404)
+
+
+def test_a_refused_file_is_told_in_four_parts_and_touches_no_release(copy: Path) -> None:
+    before = released_bytes(copy)
+    broken = copy / "landing" / "hotline" / "gossip" / "x.csv"
+    broken.parent.mkdir()
+    broken.write_text("who,what\n")
+    launcher = Launcher(copy)
+    assert launcher.end() == 3, launcher.text
+    for part in ("found", "expected", "rule", "next"):
+        assert f"\n  {part}" in launcher.text
+    assert launcher.left() == []
+    assert released_bytes(copy) == before
+    broken.unlink()
+    again = Launcher(copy)
+    assert again.end() == 0, again.text
+    assert released_bytes(copy) == before
+
+
+def test_a_missing_family_is_named_and_the_run_goes_on_once_it_comes(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_samples(settings_of(data))
+    held = data / "landing" / "training"
+    held.rename(tmp_path / "training")
+    launcher = Launcher(data)
+    assert launcher.end() == 4, launcher.text
+    assert "training/" in launcher.text
+    assert not (data / "releases").exists()
+    (tmp_path / "training").rename(held)
+    again = Launcher(data)
+    assert again.end() == 0, again.text
+    assert headline(data)["trn_bhr_completion_rate"]["display_value"] == "86.0 %"
