@@ -48,6 +48,6 @@ def run(landing: Path, *, start: str, end: str, parent: str, threads: int) -> di
         figures = {"training": TRAINING, "hotline": HOTLINE, "spend": SPEND}
         found = {}
         for name, text in figures.items():
-            row = connection.sql(text.format(start=start, end=end, parent=parent)).fetchone()
+            row = connection.execute(text.format(start=start, end=end, parent=parent)).fetchone()
             found[name] = float(row[0]) if row else 0.0
         return found

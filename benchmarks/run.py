@@ -1,0 +1,150 @@
+"""``make bench``: what each step takes, what Airflow adds, and how far all of it is from a plain DuckDB script.
+
+Everything is measured in one run on one machine, so the shares and ratios hold where the seconds do not.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import roofline
+from pipeline import store
+from pipeline.quarter import FiscalQuarter
+from pipeline.settings import PROJECT, Settings
+
+QUARTER = FiscalQuarter.parse("FY2023-Q4")
+
+
+def main() -> int:
+    """Measure the steps as plain functions, the same chain through Airflow, and the roofline; print three tables."""
+    out = Console(highlight=False)
+    with tempfile.TemporaryDirectory(prefix="hrdd-bench-") as folder:
+        settings = Settings.load(PROJECT / "samples" / "settings.toml", Path(folder) / "functions")
+        steps = functions(settings)
+        landing = settings.landing_folder
+        assert landing is not None
+        plain = _seconds(
+            lambda: roofline.run(
+                landing,
+                start=QUARTER.year_start.isoformat(),
+                end=QUARTER.end.isoformat(),
+                parent=settings.parent_entity_code,
+                threads=settings.threads,
+            )
+        )
+        airflow = through_airflow(Path(folder) / "airflow")
+    _print(out, steps, plain, airflow)
+    return 0
+
+
+def functions(settings: Settings) -> dict[str, float]:
+    """Seconds of each step as a plain function, imports left out, over the sample extracts in a fresh data folder."""
+    from dbt_project.build import build
+    from expectations.board_door import check_candidate
+    from expectations.extract_door import check_extracts
+    from ingest.land import land
+    from ingest.load import load
+    from publish.approval import decide
+    from publish.candidate import prepare
+    from publish.release import publish
+    from samples.write import write_samples
+
+    write_samples(settings)
+
+    def approve() -> Any:
+        pointer = store.read_json(settings.place("candidates", str(QUARTER), "current.json"))
+        return decide(
+            settings,
+            QUARTER,
+            candidate_digest=pointer["candidate_digest"],
+            approver=settings.approvers[0],
+            decision="approved",
+            reason="benchmark",
+        )
+
+    return {
+        "land": _seconds(lambda: land(settings)),
+        "load": _seconds(lambda: load(settings)),
+        "check (extract door)": _seconds(lambda: check_extracts(settings)),
+        "build": _seconds(lambda: build(settings, QUARTER)),
+        "prepare": _seconds(lambda: prepare(settings, QUARTER)),
+        "check (board door)": _seconds(lambda: check_candidate(settings, QUARTER)),
+        "approve": _seconds(approve),
+        "publish": _seconds(lambda: publish(settings, QUARTER)),
+    }
+
+
+def through_airflow(data: Path) -> dict[str, Any]:
+    """The same chain through Airflow, from an empty data folder: the timings that the local run writes."""
+    timings = data / "timings.json"
+    subprocess.run(
+        [sys.executable, "-m", "events.local", "run", "--json-timings", str(timings)],
+        cwd=PROJECT,
+        env=os.environ | {"HRDD_DATA": str(data), "HRDD_SETTINGS": str(PROJECT / "samples" / "settings.toml")},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return dict(store.read_json(timings))
+
+
+def _seconds(step: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    step()
+    return time.perf_counter() - began
+
+
+def _print(out: Console, steps: dict[str, float], plain: float, airflow: dict[str, Any]) -> None:
+    total = sum(steps.values())
+    table = Table(title="Each step as a plain function", title_justify="left")
+    for name in ("step", "seconds", "share", "of the roofline"):
+        table.add_column(name, justify="left" if name == "step" else "right")
+    for step, seconds in steps.items():
+        table.add_row(step, f"{seconds:.2f}", f"{seconds / total:.0%}", f"{seconds / plain:.1f} x")
+    table.add_row("all steps", f"{total:.2f}", "100%", f"{total / plain:.1f} x")
+    table.add_row("roofline: plain DuckDB over the same files", f"{plain:.2f}", "", "1.0 x")
+    out.print(table)
+
+    ran = [step for step in airflow["steps"] if step["started_at"] and step["ended_at"]]
+    waiting = sum(step["seconds"] for step in ran if step["task"] == "approve")
+    work = sum(step["seconds"] for step in ran) - waiting
+    first, last = min(_moment(step["started_at"]) for step in ran), max(_moment(step["ended_at"]) for step in ran)
+    approved = max(_moment(step["ended_at"]) for step in ran if step["task"] == "approve")
+    asked = max(
+        _moment(step["ended_at"]) for step in ran if step["dag"] == "check_board_gate" and step["task"] == "check"
+    )
+    table = Table(title="The same chain through Airflow", title_justify="left")
+    for name in ("part", "seconds", "share"):
+        table.add_column(name, justify="left" if name == "part" else "right")
+    whole = airflow["seconds"]
+    parts = {
+        "start and stop of Airflow, writing the samples": whole - (last - first),
+        "our work inside tasks": work,
+        "waiting for the approval": waiting,
+        "Airflow between and around tasks": (last - first) - work - waiting,
+    }
+    for part, seconds in parts.items():
+        table.add_row(part, f"{seconds:.2f}", f"{seconds / whole:.0%}")
+    table.add_row("the whole run", f"{whole:.2f}", "100%")
+    out.print(table)
+    out.print(f"first task to candidate waiting: {asked - first:.1f} s (bar: 60 s from the last landing)")
+    out.print(f"approval to release: {last - approved:.1f} s (bar: 15 s)")
+    out.print(f"whole run: {whole:.1f} s (bar: 150 s); Airflow costs {(whole - waiting) / total:.1f} x the functions")
+
+
+def _moment(written: str) -> float:
+    return datetime.fromisoformat(written).timestamp()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""The command line, as a person uses it: the whole way once, and what each kind of stop looks like."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipeline.settings import PROJECT
+
+QUARTER = "FY2023-Q4"
+
+
+def hrdd(data: Path, *arguments: str, settings: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, as a person does."""
+    environment = os.environ | {"HRDD_SETTINGS": str(settings or PROJECT / "samples" / "settings.toml")}
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "--data", str(data), *arguments],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def waiting(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose candidate passed the board door and waits for a decision."""
+    data = tmp_path_factory.mktemp("waiting") / "data"
+    for arguments in (
+        ["sample"],
+        ["land"],
+        ["load"],
+        ["check"],
+        ["build", QUARTER],
+        ["prepare", QUARTER],
+        ["check", QUARTER],
+    ):
+        done = hrdd(data, *arguments)
+        assert done.returncode == 0, done.stderr
+    return data
+
+
+@pytest.fixture
+def data(waiting: Path, tmp_path: Path) -> Path:
+    """A copy of that folder, to be changed at will."""
+    copy = tmp_path / "data"
+    shutil.copytree(waiting, copy, symlinks=True)
+    return copy
+
+
+def stopped(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """The four parts on the error output, and no traceback."""
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    for part in ("  found     ", "  expected  ", "  rule      ", "  next      "):
+        assert part in done.stderr
+    return done.stderr
+
+
+def test_the_whole_way_by_hand_ends_in_a_release_that_proves_itself(data: Path) -> None:
+    assert hrdd(data, "approve", QUARTER, "--as", "approver", "--reason", "compared").returncode == 0
+    assert hrdd(data, "publish", QUARTER).returncode == 0
+    release = data / "releases" / QUARTER / "r1"
+    proved = hrdd(data, "verify", str(release))
+    assert proved.returncode == 0
+    assert f"Verified {QUARTER}/r1" in proved.stdout
+    assert json.loads((data / "releases" / "latest.json").read_text())["release"] == f"{QUARTER}/r1"
+    with duckdb.connect(str((data / "mart" / "due_diligence.duckdb").resolve()), read_only=True) as mart:
+        tables = {name for (name,) in mart.sql("select table_name from duckdb_tables()").fetchall()}
+        undescribed = mart.sql(
+            "select count(*) from duckdb_columns() where comment is null and not internal"
+        ).fetchone()
+    assert "headline" in tables
+    assert undescribed == []
+    assert "r1" in hrdd(data, "status").stdout
+
+
+def test_every_step_can_be_repeated(data: Path) -> None:
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in data.rglob("*.parquet"))
+    for arguments in (["land"], ["load"], ["check"], ["build", QUARTER], ["prepare", QUARTER], ["check", QUARTER]):
+        assert hrdd(data, *arguments).returncode == 0
+    assert sorted((path.name, path.stat().st_mtime_ns) for path in data.rglob("*.parquet")) == before
+
+
+def test_a_quarter_that_is_none_is_refused(tmp_path: Path) -> None:
+    assert "FY2023-Q4" in stopped(hrdd(tmp_path, "build", "2023Q4"), 3)
+
+
+def test_an_unknown_extract_is_refused_and_the_others_land(tmp_path: Path) -> None:
+    assert hrdd(tmp_path, "sample").returncode == 0
+    stranger = tmp_path / "landing" / "payroll" / "salary" / "march.csv"
+    stranger.parent.mkdir(parents=True)
+    stranger.write_text("a,b\n1,2\n")
+    done = hrdd(tmp_path, "land")
+    assert "payroll/salary" in stopped(done, 3)
+    assert done.stdout.count("landed ") == 26
+
+
+def test_a_quarter_with_a_missing_extract_is_not_built(data: Path) -> None:
+    shutil.rmtree(data / "raw" / "register" / "ai_review")
+    assert "register/ai_review" in stopped(hrdd(data, "build", QUARTER), 4)
+
+
+def test_a_candidate_with_a_changed_byte_does_not_pass_the_board_door(data: Path) -> None:
+    candidate = next((data / "candidates" / QUARTER).glob("*/candidate.json")).parent
+    headline = candidate / "files" / "tables" / "headline.csv"
+    headline.chmod(0o640)
+    headline.write_bytes(headline.read_bytes().replace(b"86.0 %", b"96.0 %", 1))
+    (candidate / "verdict.json").unlink()
+    stopped(hrdd(data, "check", QUARTER), 5)
+    stopped(hrdd(data, "publish", QUARTER), 5)
+    assert not (data / "releases").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--as", "pipeline"],
+        ["--as", "stranger"],
+        ["--as", "approver", "--reject"],
+        ["--as", "approver", "--digest", "0" * 64],
+    ],
+    ids=["the preparer", "a stranger", "a rejection without a reason", "another digest"],
+)
+def test_a_decision_that_may_not_count_is_refused(data: Path, arguments: list[str]) -> None:
+    stopped(hrdd(data, "approve", QUARTER, *arguments), 6)
+    assert list((data / "candidates").rglob("approval.json")) == []
+
+
+def test_nothing_is_published_without_an_approval(data: Path) -> None:
+    stopped(hrdd(data, "publish", QUARTER), 6)
+    assert not (data / "releases").exists()
+
+
+def test_a_rejection_publishes_nothing(data: Path) -> None:
+    assert hrdd(data, "approve", QUARTER, "--as", "approver", "--reject", "--reason", "wrong roster").returncode == 0
+    stopped(hrdd(data, "publish", QUARTER), 6)
+    assert not (data / "releases").exists()
+
+
+def test_there_is_nothing_to_approve_before_a_candidate(tmp_path: Path) -> None:
+    stopped(hrdd(tmp_path, "approve", QUARTER, "--as", "approver"), 6)
+
+
+def test_a_folder_that_is_no_release_is_not_verified(tmp_path: Path) -> None:
+    stopped(hrdd(tmp_path, "verify", str(tmp_path)), 7)
+
+
+def test_wrong_settings_stop_every_command(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text("aprovers = []\n")
+    assert "aprovers" in stopped(hrdd(tmp_path, "status", settings=settings), 9)
+
+
+def test_a_command_that_does_not_exist_is_told_as_such(tmp_path: Path) -> None:
+    done = hrdd(tmp_path, "release")
+    assert done.returncode == 2
+    assert "No such command" in done.stderr
