@@ -41,6 +41,24 @@ SELECTED = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "
 QUIET = ("--quiet", "--no-use-colors", "--log-level", "none", "--log-level-file", "none")
 # dbt's events for a finished node, and what each calls the number of nodes.
 NODE_RESULTS = {"LogModelResult": "total", "LogSeedResult": "total", "LogTestResult": "num_models"}
+# The kinds of fault that a message may be quoted as; the engine's own before dbt's, which wrap them.
+KINDS = tuple(
+    f"{kind} Error"
+    for kind in (
+        "Constraint",
+        "Conversion",
+        "Invalid Input",
+        "Out of Range",
+        "Out of Memory",
+        "IO",
+        "Catalog",
+        "Binder",
+        "Parser",
+        "Compilation",
+        "Database",
+        "Runtime",
+    )
+)
 
 Progress = Callable[[str, str, int, int], None]
 
@@ -393,7 +411,6 @@ def _short(result: Any) -> str:
     if status != "error":
         return ""
     message = result.message or ""
-    kind = re.search(r"\b(\w+ Error):", message)
+    kind = next((kind for kind in KINDS if kind in message), "Error")
     named = set(re.findall(r"\w+", message)) & set(result.node.columns)
-    columns = f" at {', '.join(sorted(named))}" if kind and kind[1] == "Constraint Error" and named else ""
-    return (kind[1] if kind else "Error") + columns
+    return f"{kind} at {', '.join(sorted(named))}" if kind == "Constraint Error" and named else kind

@@ -15,7 +15,7 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
-from dbt_project.build import DBT_PROJECT, build, plan, quarters_to_build
+from dbt_project.build import DBT_PROJECT, SELECTED, build, plan, quarters_to_build
 from expectations.extract_door import check_extracts
 from ingest.contract import contracts
 from ingest.land import land
@@ -381,6 +381,14 @@ def mended(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
     deliver(
         settings,
         "hotline",
+        "contact",
+        "select * replace ('SAMPLE-1' as contact_id, null as canonical_case_id, timestamp '2022-01-14' as submitted_at)"
+        " from delivered where kind = 'REPORT' limit 1",
+        datetime(2023, 4, 5, tzinfo=UTC),
+    )
+    deliver(
+        settings,
+        "hotline",
         "allegation",
         "select * replace (case when row_number() over (order by case_id, allegation_no) = 1 then 'FORCED_LABOUR'"
         " else 'WORK_ENVIRONMENT' end as category) from delivered where category = 'UNCATEGORISED'",
@@ -399,6 +407,15 @@ def test_a_late_category_changes_a_zero_and_not_the_number_of_cases(mended: Buil
     assert forced == (1, "1", "MEASURED")
     assert mended.headline("grv_cases_by_category", "value, target_status") == (100.0, "MET")
     assert mended.headline("grv_hrh_cases_reported", "value") == (109,)
+
+
+def test_a_report_that_no_case_holds_keeps_a_zero_provisional(sample: Built, mended: Built) -> None:
+    query = (
+        "select value, value_state from board_trend where metric_id = 'grv_forced_labour_trafficking_reports'"
+        " and fiscal_quarter = 'FY2022-Q4'"
+    )
+    assert sample.rows(query) == [(0, "MEASURED_ZERO")]
+    assert mended.rows(query) == [(0, "PROVISIONAL_UNCATEGORISED")]
 
 
 def test_a_late_delivery_moves_the_cutoff_and_says_so(sample: Built, mended: Built) -> None:
@@ -454,10 +471,13 @@ def test_neither_the_order_of_records_nor_older_deliveries_change_a_figure(sampl
     assert again.figures() == sample.figures()
 
 
-def test_a_failing_build_names_its_nodes_and_shows_no_value(sample: Built, tmp_path: Path) -> None:
+def test_a_failing_build_names_its_nodes_and_shows_no_value(
+    sample: Built, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     settings = copy_of(sample, tmp_path)
     mend(settings, "procurement", "fx_rate", "select * from delivered where currency <> 'USD'")
     mend(settings, "hotline", "case", f"select * replace ('{MARKER}' as status) from delivered")
+    mend(settings, "hr", "worker_month", "select * replace (as_of_date + 1 as as_of_date) from delivered")
     broken = raw_file(settings, "training", "completion")
     store.write_bytes(broken, b"not Parquet")
     certify(broken)
@@ -466,6 +486,7 @@ def test_a_failing_build_names_its_nodes_and_shows_no_value(sample: Built, tmp_p
     assert "stg_hotline__case: Constraint Error at status" in stopped.value.found
     assert "stg_training__completion" in stopped.value.found
     assert "int_supplier_spend_every_amount_has_a_rate" in stopped.value.found
+    assert "int_quarters_release_quarter_has_its_roster" in stopped.value.found
     assert all(stopped.value.parts().values())
     folder = settings.place("builds", str(Q4), plan(settings, Q4).build_id)
     assert not (folder / "build.json").exists()
@@ -473,7 +494,17 @@ def test_a_failing_build_names_its_nodes_and_shows_no_value(sample: Built, tmp_p
     written = [file for file in folder.rglob("*") if file.is_file() and "inputs" not in file.relative_to(folder).parts]
     assert written
     assert [file.name for file in written if MARKER.encode() in file.read_bytes()] == []
-    assert MARKER not in str(stopped.value)
+    assert MARKER not in str(stopped.value) + "".join(capfd.readouterr())
+
+
+def test_a_build_that_lost_a_test_fails(sample: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = copy_of(sample, tmp_path)
+    lost = (*SELECTED, "--exclude", "board_headline_key_is_unique")
+    monkeypatch.setattr("dbt_project.build.SELECTED", lost)
+    with pytest.raises(BuildFailed, match="not whole") as stopped:
+        build(settings, Q4)
+    assert stopped.value.found == f"{sample.record['tests'] - 1} tests ran"
+    assert not settings.place("builds", str(Q4), plan(settings, Q4).build_id, "build.json").exists()
 
 
 def test_a_raw_file_that_changed_after_the_door_is_not_built(sample: Built, tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ quarters as (
     cross join (select 'jp' as perimeter union all select 'grp' as perimeter) as perimeters
 ),
 
--- A zero stays provisional while any case of the fiscal year so far waits for its category.
+-- A zero stays provisional while any matter of the fiscal year so far waits for its category: a case without one, or
+-- a report that no case holds yet, wherever it may belong.
 uncategorised as (
-    select distinct
+    select
         quarters.fiscal_quarter,
         quarters.perimeter
     from quarters
@@ -24,6 +25,16 @@ uncategorised as (
             quarters.perimeter = cases.perimeter
             and cases.received_on between quarters.year_start and quarters.quarter_end
             and not cases.is_categorised
+    union
+    select
+        quarters.fiscal_quarter,
+        quarters.perimeter
+    from quarters
+    inner join {{ ref('stg_hotline__contact') }} as contacts
+        on
+            contacts.canonical_case_id is null
+            and contacts.kind in ('CONSULTATION', 'REPORT')
+            and {{ local_date('contacts.submitted_at') }} between quarters.year_start and quarters.quarter_end
 ),
 
 served as (
