@@ -27,15 +27,18 @@ with staff as (
 select 100.0 * count(p.person_key) / count(*) from staff left join passed as p using (person_key)
 """
 HOTLINE = """
-select count(distinct canonical_case_id) from contact
-where channel in ('HRH_THIRD_PARTY', 'HRH_SITE_DESK') and kind in ('CONSULTATION', 'REPORT')
-  and cast(submitted_at + interval 9 hour as date) between date '{start}' and date '{end}'
+select count(*) from (
+    select min(submitted_at) as first from contact
+    where channel in ('HRH_THIRD_PARTY', 'HRH_SITE_DESK') and kind in ('CONSULTATION', 'REPORT')
+    group by canonical_case_id)
+where cast(first + interval 9 hour as date) between date '{start}' and date '{end}'
 """
 SPEND = """
 select sum(s.amount * coalesce(f.avg_rate, 1)) from spend as s
 join supplier as p using (source_system, supplier_id)
 left join fx_rate as f on f.currency = s.currency and f.month = date_trunc('month', s.posting_date)
 where p.supplier_type <> 'INTRAGROUP' and s.posting_date between date '{start}' and date '{end}'
+  and s.buying_entity in (select entity_code from entity where consolidated)
 """
 
 
