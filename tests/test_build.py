@@ -190,6 +190,14 @@ def test_each_theme_shows_its_headlines_unchanged(sample: Built) -> None:
     )
 
 
+def test_small_counts_are_given_for_one_perimeter(sample: Built) -> None:
+    # Two perimeters side by side tell the difference. A zero of the whole group has to be told, and workers are many.
+    assert sample.rows(
+        "select metric_id from fct_metric_value where is_person_count and value is not null and denominator is null"
+        " group by metric_id having count(distinct perimeter) > 1 order by metric_id"
+    ) == [("grv_forced_labour_trafficking_reports",), ("wrk_headcount",)]
+
+
 def test_a_ratio_of_sums_is_not_a_mean_of_ratios(sample: Built) -> None:
     parts = sample.rows(
         "select numerator, denominator from fct_metric_value where metric_id = 'trn_bhr_completion_rate'"

@@ -3,9 +3,10 @@
     'trn_bhr_completion_rate_excl_dispatched': "population.worker_category <> 'DISPATCHED'",
     'trn_bhr_gap_pp': 'true',
 } -%}
+{#- Attendance is given for one perimeter: a second one beside it would tell a difference of a few persons. -#}
 {%- set attendance_metrics = {
-    'trn_interviewer_attendance': 'INTERVIEWER',
-    'trn_officer_attendance': 'NEW_OFFICER',
+    'trn_interviewer_attendance': {'programme_code': 'INTERVIEWER', 'perimeter': 'corp'},
+    'trn_officer_attendance': {'programme_code': 'NEW_OFFICER', 'perimeter': 'jp'},
 } -%}
 {%- set first_session -%} (select min(held_on) from {{ ref('int_training_sessions_held') }}) {%- endset -%}
 
@@ -71,7 +72,7 @@ group by quarters.fiscal_quarter, coalesce(sessions.desk, 'UNKNOWN')
 union all
 {% endfor -%}
 
-{% for metric_id, programme_code in attendance_metrics.items() -%}
+{% for metric_id, given in attendance_metrics.items() -%}
 select
     {{ measured(
         metric_id, 'quarters.perimeter', 'ytd', 'count(attendees.attendee)',
@@ -82,7 +83,8 @@ left join {{ ref('int_training_attendees') }} as attendees
     on
         quarters.fiscal_quarter = attendees.fiscal_quarter
         and quarters.perimeter = attendees.perimeter
-        and attendees.programme_code = '{{ programme_code }}'
+        and attendees.programme_code = '{{ given.programme_code }}'
+where quarters.perimeter = '{{ given.perimeter }}'
 group by quarters.fiscal_quarter, quarters.perimeter, quarters.quarter_end
 {%- if not loop.last %}
 union all
