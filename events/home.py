@@ -74,7 +74,7 @@ class Home:
         self.settings = settings
         self.home = settings.place("airflow")
         self.passwords_file = self.home / "passwords.json"
-        self.port = 0
+        self.port = self.task_port = 0
         self._keeper = 0
         self._life = -1
 
@@ -93,7 +93,8 @@ class Home:
         store.folder(self.home)
         with (self.home / "lock").open("a") as stream:
             _lock(stream.fileno(), self.home)
-            self.port = _free_port()
+            self.port = _free_port(FIRST_PORT)
+            self.task_port = _free_port(self.port + 1)
             try:
                 yield self
             finally:
@@ -121,7 +122,7 @@ class Home:
             with suppress(OSError, Refused):
                 # The first call builds the API that tasks talk to, which takes seconds: better now than in a task.
                 if not is_warm:
-                    airflow.call("GET", "/execution/health/ping", user=None)
+                    airflow.ping_tasks()
                     is_warm = True
                 if airflow.is_healthy() and airflow.dags() >= DAGS:
                     return airflow
@@ -159,7 +160,7 @@ class Home:
         _import(SHARED_IMPORTS)
         if os.waitpid(migrating, 0)[1]:
             os._exit(1)
-        children = [self._component(name) for name in ("api-server", "triggerer", "dag-processor")]
+        children = [self._component(name) for name in ("api-server", "task-server", "triggerer", "dag-processor")]
         # Tasks are forks of the scheduler: what they import is here already. The others start in the meantime.
         _import(TASK_IMPORTS)
         gc.collect()
@@ -182,8 +183,12 @@ class Home:
         self.passwords_file.chmod(0o600)
 
     def _component(self, name: str) -> int:
+        listen = ["api-server", "--host", "127.0.0.1", "--workers", "1", "--port"]
         words = {
-            "api-server": ["api-server", "--host", "127.0.0.1", "--workers", "1", "--port", str(self.port)],
+            # Two servers: the one for people writes its audit log while it holds up every other request, which would
+            # lock out the tasks, and then itself, on a database that has one writer (README, "Two API servers").
+            "api-server": [*listen, str(self.port), "--apps", "core"],
+            "task-server": [*listen, str(self.task_port), "--apps", "execution"],
             "triggerer": ["triggerer", "--skip-serve-logs"],
             "dag-processor": ["dag-processor"],
             "scheduler": ["scheduler", "--skip-serve-logs"],
@@ -202,7 +207,7 @@ class Home:
             ("api", "secret_key"): secrets.token_urlsafe(48),
             ("api_auth", "jwt_secret"): secrets.token_urlsafe(64),
         }
-        values = _configuration(self.home, self.url, self._users(), self.passwords_file)
+        values = _configuration(self.home, self.url, self.task_port, self._users(), self.passwords_file)
         for (section, name), new in keys.items():
             values.setdefault(section, {})[name] = known.get(section, name, fallback=new)
         written = configparser.ConfigParser(interpolation=None)
@@ -212,7 +217,9 @@ class Home:
         file.chmod(0o600)
 
 
-def _configuration(home: Path, url: str, users: Mapping[str, str], passwords: Path) -> dict[str, dict[str, str]]:
+def _configuration(
+    home: Path, url: str, task_port: int, users: Mapping[str, str], passwords: Path
+) -> dict[str, dict[str, str]]:
     """Everything in which this Airflow differs from its defaults."""
     return {
         "core": {
@@ -223,7 +230,7 @@ def _configuration(home: Path, url: str, users: Mapping[str, str], passwords: Pa
             "auth_manager": "events.authority.TwoPersonAuthority",
             "simple_auth_manager_users": ",".join(f"{name}:{role}" for name, role in users.items()),
             "simple_auth_manager_passwords_file": str(passwords),
-            "execution_api_server_url": f"{url}/execution/",
+            "execution_api_server_url": f"http://127.0.0.1:{task_port}/execution/",
         },
         # The default of five seconds ends in `database is locked` as soon as the machine is busy.
         "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}?timeout=60"},
@@ -342,14 +349,14 @@ def _import(names: tuple[str, ...]) -> None:
             print(f"not shared: {name}: {fault}", file=sys.stderr)
 
 
-def _free_port() -> int:
-    for port in range(FIRST_PORT, FIRST_PORT + 200):
+def _free_port(first: int) -> int:
+    for port in range(first, first + 200):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with suppress(OSError):
                 probe.bind(("127.0.0.1", port))
                 return port
-    raise _not_running(Path(), f"no free port from {FIRST_PORT} on")
+    raise _not_running(Path(), f"no free port from {first} on")
 
 
 def _lock(descriptor: int, home: Path) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import argparse
 import csv
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -47,6 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
             if options.command == "up":
                 return up(settings, out)
             return run(settings, out, options.json_timings)
+    except OSError as fault:
+        out.print(f"Airflow did not answer: {fault}. Run again: it goes on from what is recorded.")
+        return 1
     except HrddError as stop:
         print(stop, file=sys.stderr)
         return stop.exit_code
@@ -64,11 +69,11 @@ def run(settings: Settings, out: Console, timings: Path | None = None) -> int:
             return _end(settings, out)
         out.print(f"Starting Airflow on {home.url} (home: {home.home})")
         home.start()
-        if _needs_samples(settings, home):
-            _write_samples(settings, home, out)
+        samples = _make_samples(settings, home) if _needs_samples(settings, home) else []
         airflow = home.ready()
         out.print(f"Airflow is ready after {time.monotonic() - began:.1f} s")
         _resume(settings, airflow)
+        _deliver(settings, home, samples, out)
         watch = Watch(settings, airflow, out)
         try:
             watch.until_done()
@@ -85,10 +90,10 @@ def up(settings: Settings, out: Console) -> int:
     with Home(settings).alone() as home:
         out.print("Starting Airflow ...")
         home.start()
-        if _needs_samples(settings, home):
-            _write_samples(settings, home, out)
+        samples = _make_samples(settings, home) if _needs_samples(settings, home) else []
         airflow = home.ready()
         _resume(settings, airflow)
+        _deliver(settings, home, samples, out)
         out.print(f"Airflow and the releases:  {home.url}/releases/")
         out.print(f"Passwords of its users:    {home.passwords_file}")
         out.print(f"Who may approve:           {', '.join(settings.approvers) or 'nobody yet (settings: approvers)'}")
@@ -122,7 +127,7 @@ class Watch:
                 busy = time.monotonic()
             elif self.stops and time.monotonic() - busy > 1.5:
                 raise self.stops[0]
-            elif not self.parked and not something_waits(self.settings) and time.monotonic() - busy > 0.5:
+            elif not self.stops and not self.parked and not something_waits(self.settings):
                 return
             elif not self.parked and time.monotonic() - busy > IDLE_SECONDS:
                 raise _incomplete(self.settings) or _failed(None, self.airflow.home)
@@ -131,7 +136,7 @@ class Watch:
     def timings(self) -> dict[str, Any]:
         """When each step began and ended, and the moments between which the budgets of this project lie (UTC)."""
         latest, landing = self.settings.place("releases", "latest.json"), self.settings.landing_folder
-        arrived = [file.stat().st_mtime for file in landing.rglob("*") if file.is_file()] if landing else []
+        arrived = [file.stat().st_ctime for file in landing.rglob("*") if file.is_file()] if landing else []
         if arrived:
             self.moments["last_arrival_at"] = datetime.fromtimestamp(max(arrived), UTC).isoformat()
         if latest.exists():
@@ -234,14 +239,29 @@ def _needs_samples(settings: Settings, home: Home) -> bool:
     return not settings.landing_folder.exists() or not any(settings.landing_folder.iterdir())
 
 
-def _write_samples(settings: Settings, home: Home, out: Console) -> None:
+def _make_samples(settings: Settings, home: Home) -> list[Path]:
+    """Write the sample extracts beside the landing while Airflow starts; returns the folders of their files."""
     from samples.write import write_samples
 
+    aside = home.home / "samples"
+    written = write_samples(replace(settings, landing=aside.as_uri()))
+    return [file.relative_to(aside) for file in written]
+
+
+def _deliver(settings: Settings, home: Home, samples: list[Path], out: Console) -> None:
+    """Put the sample extracts into the landing of the running Airflow, as senders do: each after its manifest."""
+    landing = settings.landing_folder
+    if not samples or landing is None:
+        return
     note = home.home / "samples.json"
     store.write_json(note, {"is_whole": False})
-    written = write_samples(settings)
+    for path in samples:
+        (landing / path).parent.mkdir(parents=True, exist_ok=True)
+        for name in (f"{path}.manifest.json", str(path)):
+            (home.home / "samples" / name).replace(landing / name)
     store.write_json(note, {"is_whole": True})
-    out.print(f"  {len(written)} sample files lie in {settings.landing_url}")
+    shutil.rmtree(home.home / "samples")
+    out.print(f"  {len(samples)} sample extracts lie in {settings.landing_url}")
 
 
 def _resume(settings: Settings, airflow: Airflow) -> None:
@@ -251,7 +271,7 @@ def _resume(settings: Settings, airflow: Airflow) -> None:
             asset = "gate/board" if now.stage == APPROVED else "candidate/board"
             airflow.announce(asset, str(now.quarter))
     # The watcher looks too when it starts, but it does not wake over an empty landing.
-    if settings.landing_folder and not any(settings.landing_folder.rglob("*")):
+    if something_waits(settings) and settings.landing_folder and not any(settings.landing_folder.rglob("*")):
         airflow.wake()
 
 

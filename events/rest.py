@@ -44,6 +44,10 @@ class Airflow:
             raise Refused(fault.code, fault.read().decode(errors="replace")) from None
         return json.loads(text) if text else None
 
+    def ping_tasks(self) -> None:
+        """Ask the server that tasks talk to for a sign of life."""
+        urllib.request.urlopen(f"http://127.0.0.1:{self.home.task_port}/execution/health/ping", timeout=30).close()
+
     def is_healthy(self) -> bool:
         """Whether scheduler, triggerer and DAG processor have all reported to the API server."""
         health = self.call("GET", "/api/v2/monitor/health", user=None)

@@ -213,8 +213,9 @@ def test_a_run_that_is_killed_at_every_step_ends_in_the_same_release(
     data = tmp_path / "data"
     data.mkdir()
     moments = [
-        ("sample files lie", 0.0),  # Airflow is still starting
-        ("is ready", 1.8),  # landing and loading
+        ("Starting Airflow", 4.0),  # nothing has arrived yet
+        ("sample extracts lie", 2.2),  # landing
+        (" land ", 1.5),  # loading
         (" announce ", 3.0),  # building
         (" prepare ", 0.3),  # at the board door
     ]
