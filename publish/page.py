@@ -114,7 +114,7 @@ def data(value: float | None, shown: str | None = None) -> Markup:
 
 
 def readable(value: float) -> str:
-    """A count as readers write it: 22,200; amounts of a billion and more in billions."""
+    """A count as readers write it: 1,200; amounts of a billion and more in billions."""
     if abs(value) >= 1e9:
         return f"{value / 1e9:,.1f} bn"
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
