@@ -39,7 +39,9 @@ test: install ## Run every test, the end-to-end run through Airflow included
 	@$(BIN)/python -m pytest
 
 verify: install ## Prove every release in the data folder
-	@set -e; for release in data/releases/*/r*/; do $(BIN)/hrdd verify "$$release"; done
+	@shopt -s nullglob; set -e; releases=("$${HRDD_DATA:-data}"/releases/*/r*/); \
+	[ $${#releases[@]} -gt 0 ] || echo "No release yet; make run makes the sample quarter's."; \
+	for release in "$${releases[@]}"; do $(BIN)/hrdd verify "$$release"; done
 
 bench: install ## Measure each step beside the plain DuckDB script
 	@$(BIN)/python -m benchmarks.run
