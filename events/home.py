@@ -93,12 +93,11 @@ class Home:
         store.folder(self.home)
         with (self.home / "lock").open("a") as stream:
             _lock(stream.fileno(), self.home)
-            self.port = _free_port(FIRST_PORT)
-            self.task_port = _free_port(self.port + 1)
-            try:
-                yield self
-            finally:
-                self.stop()
+            with _reserved_port(FIRST_PORT) as self.port, _reserved_port(self.port + 1) as self.task_port:
+                try:
+                    yield self
+                finally:
+                    self.stop()
 
     def start(self) -> None:
         """Write the configuration and fork the keeper, which starts the components; returns at once."""
@@ -349,13 +348,22 @@ def _import(names: tuple[str, ...]) -> None:
             print(f"not shared: {name}: {fault}", file=sys.stderr)
 
 
-def _free_port(first: int) -> int:
+@contextmanager
+def _reserved_port(first: int) -> Iterator[int]:
+    """A free port that no other launcher takes in the seconds before the server listens on it.
+
+    The socket is bound without sharing, so the probe of another launcher fails; it shares its address afterward, so
+    the server, which shares too, can listen on it.
+    """
     for port in range(first, first + 200):
         with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with suppress(OSError):
+            try:
                 probe.bind(("127.0.0.1", port))
-                return port
+            except OSError:
+                continue
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            yield port
+            return
     raise _not_running(Path(), f"no free port from {first} on")
 
 
