@@ -79,7 +79,7 @@ def _model(family: str, contract: dict[str, Any]) -> dict[str, Any]:
     columns.append(
         {
             "name": "extract_id",
-            "description": "Delivery that the record comes from: SHA-256 of the file as sent.",
+            "description": "Delivery that the record comes from.",
             "data_type": "VARCHAR",
             "constraints": [{"type": "not_null"}],
         }

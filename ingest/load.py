@@ -93,9 +93,9 @@ def _contract_digest(family: str, extract: str) -> str | None:
 
 
 def _landed_bytes(settings: Settings, landed: dict[str, Any]) -> bytes:
-    file = settings.place("landed", landed["family"], landed["extract"], landed["extract_id"])
+    file = settings.place("landed", landed["family"], landed["extract"], landed["bytes_sha256"])
     content = file.read_bytes() if file.exists() else b""
-    if store.sha256_bytes(content) != landed["extract_id"]:
+    if store.sha256_bytes(content) != landed["bytes_sha256"]:
         raise HrddError(
             "Bytes that were landed have changed or are gone.",
             found=f"{file.relative_to(settings.data)} is not what its name says",
@@ -111,9 +111,11 @@ def _load(
 ) -> dict[str, Any]:
     family, extract, extract_id = landed["family"], landed["extract"], landed["extract_id"]
     place = settings.place("raw", family, extract)
-    receipt = {name: landed[name] for name in ("family", "extract", "extract_id", "sent_as", "known_at")} | {
-        name: landed[name] for name in ("delivery", "is_sample", "has_manifest", "source_system")
+    receipt = {name: landed[name] for name in ("family", "extract", "extract_id", "bytes_sha256", "sent_as")} | {
+        name: landed[name] for name in ("known_at", "delivery", "is_sample", "has_manifest", "source_system")
     }
+    usual = "full" if landed["delivery"] == "snapshot" else "delta"
+    receipt["coverage"] = (landed["manifest"] or {}).get("coverage", usual)
     receipt |= {"contract_version": None, "contract_digest": None}
     try:
         promised = contract(family, extract)

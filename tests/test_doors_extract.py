@@ -62,6 +62,7 @@ class Delivery:
             "known_at": KNOWN_AT,
             "as_of_date": "2023-03-31",
             "has_manifest": True,
+            "coverage": "full" if terms.delivery == "snapshot" else "delta",
         } | (self.receipt or {})
         store.write_json(file.with_suffix(".json"), receipt)
         self.touch(file)
