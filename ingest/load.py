@@ -261,7 +261,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, promised: Contract) -> list[tu
 
 def _fault(column: Column) -> str:
     """SQL for what is wrong with a cell: ``column:reason``, or null for a good one."""
-    cell = quoted(column.name)
+    cell = _cell(column)
     wrongs = _wrongs(column, cell)
     if column.required:
         wrongs.insert(0, ("missing", f"{cell} is null"))
@@ -314,9 +314,18 @@ def _day_wrongs(cell: str, reason: str, cast: str) -> list[tuple[str, str]]:
     return [(reason, f"{cast} is null and {cell} is not null"), ("year_out_of_range", years)]
 
 
+def _cell(column: Column) -> str:
+    """SQL for a cell in the contract's own words: what the sender calls a value is that value."""
+    cell = quoted(column.name)
+    if not column.value_aliases:
+        return cell
+    cases = " ".join(f"when {_text(alias)} then {_text(value)}" for alias, value in column.value_aliases)
+    return f"case {cell} {cases} else {cell} end"
+
+
 def _typed(column: Column) -> str:
     """SQL for the value of a cell that has no fault."""
-    cell = quoted(column.name)
+    cell = _cell(column)
     match column.physical_type:
         case "VARCHAR":
             return cell
