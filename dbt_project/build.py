@@ -111,6 +111,8 @@ def plan(settings: Settings, quarter: FiscalQuarter) -> Plan:
             passed += usable
         else:
             missing.append(f"{'/'.join(name)}: {fault or 'no delivery of this quarter arrived'}")
+    if len({delivery.receipt.get("pseudonym_key") for delivery in passed} - {None}) > 1:
+        missing.append("raw: some pseudonyms are not under the newest key yet")
     cutoff = max([standard, *_late_moments(passed, quarter, standard)])
     taken = sorted(
         (delivery.receipt for delivery in passed if delivery.known_at <= cutoff),

@@ -23,6 +23,7 @@ from pipeline.errors import BadSettings, RefusedExtract
 
 CONTRACTS = Path(__file__).resolve().parent / "contracts"
 DELIVERIES = ("snapshot", "append", "upsert")
+PSEUDONYMS = ("person", "worker", "learner")
 CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
 # What a raw file has beside the contract's columns: whence a record comes.
 ADDED_BY_LOADING = {
@@ -47,6 +48,7 @@ class Column:
     aliases: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     pattern: str | None = None
+    pseudonym: str | None = None  # whose id it is, if load turns it into a pseudonym: person, worker or learner
     value_aliases: tuple[tuple[str, str], ...] = ()  # what the sender writes, and the value that it stands for
     multiline: bool = False  # whether a value may hold line breaks; elsewhere a line break is a swallowed record
     list_separator: str = ";"
@@ -236,6 +238,7 @@ def _column(prop: SchemaProperty, classification: str, separator: str) -> Column
         aliases=tuple(str(alias) for alias in custom.get("aliases", [])),
         codes=tuple(str(code) for code in codes),
         pattern=(prop.logicalTypeOptions or {}).get("pattern"),
+        pseudonym=custom.get("pseudonym"),
         value_aliases=tuple(
             (str(alias), str(value)) for value, written in custom.get("valueAliases", {}).items() for alias in written
         ),
@@ -256,6 +259,9 @@ def _hold(file: Path, identity: str | None, contract: Contract) -> None:
         "a column's classification is unknown": any(c.classification not in CLASSIFICATIONS for c in columns),
         "an alias of a value is another value, or stands for two, or for none": any(
             not _are_aliases(column) for column in columns if column.value_aliases
+        ),
+        "a pseudonym is of no known kind, or no text": any(
+            c.pseudonym not in (None, *PSEUDONYMS) or (c.pseudonym and c.physical_type != "VARCHAR") for c in columns
         ),
         "it is required and not staged": contract.required and not contract.staged,
         "there is no key": not contract.key,

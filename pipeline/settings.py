@@ -36,6 +36,7 @@ class Settings:
     clock: str = "system"  # `system`, or one ISO 8601 moment with an offset that stands for now
     preparer: str = "pipeline"  # who a candidate is prepared by, unless a command names somebody else
     approvers: tuple[str, ...] = ()  # who may approve; the preparer never may
+    pseudonym_keys: str = ""  # file of the keys that make pseudonyms, seen from the settings file; mode 0600
     withhold_below: int = 5  # a count of persons from 1 to one less than this is withheld in a finer cell
     threads: int = 2  # DuckDB's threads
     memory_limit: str = "4GB"  # DuckDB's memory
