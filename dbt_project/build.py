@@ -23,8 +23,9 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt_common.events.base_types import EventMsg
 
-from ingest.contract import contracts
+from ingest.contract import ADDED_BY_LOADING, contracts
 from pipeline import store
+from pipeline.database import connect, quoted
 from pipeline.errors import BuildFailed, MissingExtracts
 from pipeline.provenance import source_digest
 from pipeline.quarter import FiscalQuarter
@@ -102,13 +103,16 @@ def plan(settings: Settings, quarter: FiscalQuarter) -> Plan:
     standard = quarter.cutoff(settings.cutoff_business_days, settings.timezone)
     passed: list[_Delivery] = []
     missing: list[str] = []
-    for name in sorted(contracts()):
+    staged = {name: terms for name, terms in sorted(contracts().items()) if terms.staged}
+    for name, terms in staged.items():
         usable, fault = _usable(settings, *name)
         usable = [delivery for delivery in usable if delivery.as_of is None or delivery.as_of <= quarter.end]
-        if any(_speaks_of(delivery, quarter) for delivery in usable):
+        if not terms.required or any(_speaks_of(delivery, quarter) for delivery in usable):
             passed += usable
         else:
             missing.append(f"{'/'.join(name)}: {fault or 'no delivery of this quarter arrived'}")
+    if len({delivery.receipt.get("pseudonym_key") for delivery in passed} - {None}) > 1:
+        missing.append("raw: some pseudonyms are not under the newest key yet")
     cutoff = max([standard, *_late_moments(passed, quarter, standard)])
     taken = sorted(
         (delivery.receipt for delivery in passed if delivery.known_at <= cutoff),
@@ -165,10 +169,11 @@ def build(settings: Settings, quarter: FiscalQuarter, progress: Progress | None 
     """
     chosen = plan(settings, quarter)
     if chosen.missing:
+        required = sum(terms.required for terms in contracts().values())
         raise MissingExtracts(
             f"{quarter} cannot be built yet.",
             found="; ".join(chosen.missing),
-            expected=f"each of the {len(contracts())} extracts, loaded, with a passing extract door, for {quarter}",
+            expected=f"each of the {required} required extracts, loaded, with a passing extract door, for {quarter}",
             rule=RULE,
             next_step="ask the senders for what is missing, or mend what was refused; then build again",
         )
@@ -279,6 +284,7 @@ def _link_inputs(settings: Settings, chosen: Plan, folder: Path) -> None:
             os.link(raw, link)
         except OSError:
             shutil.copyfile(raw, link)
+    _fill_what_did_not_arrive(settings, folder / "inputs")
     store.write_json(
         folder / "inputs.json",
         {
@@ -290,6 +296,21 @@ def _link_inputs(settings: Settings, chosen: Plan, folder: Path) -> None:
             "deliveries": chosen.deliveries,
         },
     )
+
+
+def _fill_what_did_not_arrive(settings: Settings, inputs: Path) -> None:
+    """An empty relation, of the contract's types, for each staged extract of which nothing arrived."""
+    empty = [
+        (folder, terms)
+        for (family, extract), terms in sorted(contracts().items())
+        if terms.staged and not (folder := inputs / family / extract).is_dir()
+    ]
+    for folder, terms in empty:
+        columns = [f"null::{column.physical_type} as {quoted(column.name)}" for column in terms.columns]
+        columns += [f"null::{kind} as {name}" for name, kind in ADDED_BY_LOADING.items()]
+        with connect(settings, folders=[store.folder(folder)]) as connection:
+            file = str(folder / "nothing.parquet").replace("'", "''")
+            connection.execute(f"copy (select {', '.join(columns)} limit 0) to '{file}' (format parquet)")
 
 
 def dbt_variables(settings: Settings, chosen: Plan, folder: Path) -> dict[str, Any]:

@@ -43,6 +43,8 @@ def staging() -> dict[Path, str]:
     families: dict[str, list[dict[str, Any]]] = {}
     for file in sorted(CONTRACTS.glob("*/*.yaml")):
         contract = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if not _property(contract, "staged", _property(contract, "required")):
+            continue
         families.setdefault(file.parent.name, []).append(contract)
     for family, contracts in families.items():
         folder = Path("models", "staging", family)
@@ -79,7 +81,7 @@ def _model(family: str, contract: dict[str, Any]) -> dict[str, Any]:
     columns.append(
         {
             "name": "extract_id",
-            "description": "Delivery that the record comes from: SHA-256 of the file as sent.",
+            "description": "Delivery that the record comes from.",
             "data_type": "VARCHAR",
             "constraints": [{"type": "not_null"}],
         }
@@ -160,8 +162,9 @@ def _key(contract: dict[str, Any]) -> list[str]:
     return [column["name"] for column in sorted(keyed, key=lambda column: column["primaryKeyPosition"])]
 
 
-def _property(contract: dict[str, Any], name: str) -> Any:
-    return next(entry["value"] for entry in contract["customProperties"] if entry["property"] == name)
+def _property(contract: dict[str, Any], name: str, otherwise: Any = None) -> Any:
+    found = (entry["value"] for entry in contract["customProperties"] if entry["property"] == name)
+    return next(found, otherwise)
 
 
 def _yaml(value: dict[str, Any]) -> str:

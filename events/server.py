@@ -61,6 +61,7 @@ def make_secrets(settings: Settings, folder: Path) -> list[Path]:
         "jwt_secret": secrets.token_urlsafe(64),
         "database_password": database,
         "database_url": f"postgresql+psycopg2://airflow:{database}@postgres:5432/airflow",
+        "pseudonym_keys": secrets.token_hex(32) + "\n",
         "store_identities.json": json.dumps({"identities": [identity]}, indent=2),
         "store_credentials": f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {hidden}\n",
     }

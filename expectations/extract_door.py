@@ -16,6 +16,7 @@ import duckdb
 from expectations import verdict as verdicts
 from expectations.bounds import Bounds, bounds
 from expectations.profile import profile
+from expectations.vanished import record_vanished_rows
 from ingest.contract import contract
 from pipeline import store
 from pipeline.database import connect
@@ -31,11 +32,15 @@ def check_extracts(settings: Settings) -> list[dict[str, Any]]:
     see ``refusals``. Each verdict is written as soon as it stands, so a killed call loses one at most.
     """
     limits = bounds("extract")
-    waiting = [file for file in _load_receipts(settings) if _is_waiting(file, limits)]
+    # In the order in which they became known, so that each is judged beside what came before it.
+    waiting = sorted((file for file in _load_receipts(settings) if _is_waiting(file, limits)), key=_known_at)
     if not waiting:
         return []
     with connect(settings, folders=[settings.place("raw")], ordered=False) as connection:
-        return [_judged(settings, connection, file, limits) for file in waiting]
+        judged = [_judged(settings, connection, file, limits) for file in waiting]
+        for family, extract in sorted({file.parts[-3:-1] for file in waiting}):
+            record_vanished_rows(settings, connection, family, extract)
+    return judged
 
 
 def refusals(judged: Iterable[Mapping[str, Any]]) -> list[GateFailed]:
@@ -55,6 +60,11 @@ def refusals(judged: Iterable[Mapping[str, Any]]) -> list[GateFailed]:
 def _load_receipts(settings: Settings) -> list[Path]:
     files = sorted(settings.place("raw").glob("*/*/*.json"))
     return [file for file in files if not file.name.endswith(".verdict.json")]
+
+
+def _known_at(receipt_file: Path) -> tuple[str, str]:
+    receipt = store.read_json(receipt_file)
+    return receipt["known_at"], receipt["extract_id"]
 
 
 def _is_waiting(receipt_file: Path, limits: Bounds) -> bool:

@@ -14,11 +14,9 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from ingest.contract import Column, Contract
+from ingest.contract import ADDED_BY_LOADING, Column, Contract
 from pipeline import store
 from pipeline.database import quoted
-
-ADDED_BY_LOADING = ("_extract_id", "_row_number", "_known_at", "_as_of_date")
 
 
 def profile(

@@ -23,7 +23,15 @@ from pipeline.errors import BadSettings, RefusedExtract
 
 CONTRACTS = Path(__file__).resolve().parent / "contracts"
 DELIVERIES = ("snapshot", "append", "upsert")
+PSEUDONYMS = ("person", "worker", "learner")
 CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
+# What a raw file has beside the contract's columns: whence a record comes.
+ADDED_BY_LOADING = {
+    "_extract_id": "VARCHAR",
+    "_row_number": "BIGINT",
+    "_known_at": "TIMESTAMP",
+    "_as_of_date": "DATE",
+}
 _PHYSICAL_TYPE = re.compile(r"VARCHAR|BIGINT|DATE|TIMESTAMP|BOOLEAN|VARCHAR\[\]|DECIMAL\((\d+),(\d+)\)")
 _NAME_OF_A_COLUMN = re.compile(r"[^\W\d][\w ./()-]{0,63}")
 
@@ -40,6 +48,8 @@ class Column:
     aliases: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     pattern: str | None = None
+    pseudonym: str | None = None  # whose id it is, if load turns it into a pseudonym: person, worker or learner
+    value_aliases: tuple[tuple[str, str], ...] = ()  # what the sender writes, and the value that it stands for
     multiline: bool = False  # whether a value may hold line breaks; elsewhere a line break is a swallowed record
     list_separator: str = ";"
 
@@ -52,7 +62,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """What was promised about one extract. ``digest`` is that of the YAML file's bytes."""
+    """What was promised about one extract. ``digest`` is that of the YAML file's bytes.
+
+    A quarter waits for an extract that is ``required``. One that is ``staged`` has a staging model, which is empty
+    while nothing arrived; any other is landed, loaded and judged, and waits in raw for a model that reads it.
+    """
 
     family: str
     extract: str
@@ -68,6 +82,8 @@ class Contract:
     quote: str
     list_separator: str
     forbidden_columns: tuple[str, ...]
+    required: bool
+    staged: bool
     digest: str
 
     @property
@@ -176,7 +192,8 @@ def read_contract(file: Path) -> Contract:
     if not properties:
         raise _bad(file, "no columns")
     custom = _custom(model.customProperties)
-    missing = {"delivery", "periodColumn", "classification", "delimiter", "quote", "listSeparator"} - set(custom)
+    missing = {"delivery", "periodColumn", "required", "classification", "delimiter", "quote", "listSeparator"}
+    missing -= set(custom)
     if missing:
         raise _bad(file, f"customProperties without {', '.join(sorted(missing))}")
     separator = custom["listSeparator"]
@@ -196,6 +213,8 @@ def read_contract(file: Path) -> Contract:
         quote=custom["quote"],
         list_separator=separator,
         forbidden_columns=tuple(custom.get("forbiddenColumns", [])),
+        required=custom["required"] is True,
+        staged=custom.get("staged", custom["required"]) is True,
         digest=store.sha256_bytes(content),
     )
     _hold(file, model.id, result)
@@ -219,6 +238,10 @@ def _column(prop: SchemaProperty, classification: str, separator: str) -> Column
         aliases=tuple(str(alias) for alias in custom.get("aliases", [])),
         codes=tuple(str(code) for code in codes),
         pattern=(prop.logicalTypeOptions or {}).get("pattern"),
+        pseudonym=custom.get("pseudonym"),
+        value_aliases=tuple(
+            (str(alias), str(value)) for value, written in custom.get("valueAliases", {}).items() for alias in written
+        ),
         multiline=custom.get("multiline") is True,
         list_separator=separator,
     )
@@ -234,6 +257,13 @@ def _hold(file: Path, identity: str | None, contract: Contract) -> None:
         "a column's name is not plain": not all(re.fullmatch("[a-z][a-z0-9_]*", c.name) for c in columns),
         "a name or alias belongs to two columns": len(names) != len(set(names)),
         "a column's classification is unknown": any(c.classification not in CLASSIFICATIONS for c in columns),
+        "an alias of a value is another value, or stands for two, or for none": any(
+            not _are_aliases(column) for column in columns if column.value_aliases
+        ),
+        "a pseudonym is of no known kind, or no text": any(
+            c.pseudonym not in (None, *PSEUDONYMS) or (c.pseudonym and c.physical_type != "VARCHAR") for c in columns
+        ),
+        "it is required and not staged": contract.required and not contract.staged,
         "there is no key": not contract.key,
         "a key column is not required": any(not c.required for c in columns if c.name in contract.key),
         "delivery is unknown": contract.delivery not in DELIVERIES,
@@ -249,6 +279,17 @@ def _hold(file: Path, identity: str | None, contract: Contract) -> None:
     for fault, is_so in faults.items():
         if is_so:
             raise _bad(file, fault)
+
+
+def _are_aliases(column: Column) -> bool:
+    values = column.codes if column.physical_type == "VARCHAR" else ("true", "false")
+    written = [alias for alias, _ in column.value_aliases]
+    return (
+        column.physical_type in ("VARCHAR", "BOOLEAN")
+        and len(written) == len(set(written))
+        and not set(written) & set(values)
+        and {value for _, value in column.value_aliases} <= set(values)
+    )
 
 
 def _custom(properties: Sequence[Any] | None) -> dict[str, Any]:

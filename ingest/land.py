@@ -1,5 +1,8 @@
 """Land: keep what senders put into landing, byte for byte, under its content address, with a receipt.
 
+A delivery is bytes and what their manifest says of them: which day they speak of, and when they were known. The same
+bytes sent again for a later quarter are a second delivery; they lie here once, and each delivery has its own receipt.
+
 The landing is only read. What was handled is known from ``landed/arrivals.jsonl``, so a wake-up over an unchanged
 landing opens no file. Every file is handled before anyone hears of a bad one: see ``refusals``.
 """
@@ -31,6 +34,7 @@ FORMATS = (".csv", ".csv.gz")
 IN_TRANSIT = (".part", ".partial", ".filepart", ".tmp", ".crdownload")
 MAX_SENT_BYTES = 1 << 29  # a file as sent; the biggest sample extract is a twentieth of this
 MAX_MANIFEST_BYTES = 1 << 16
+COVERAGES = ("full", "delta")  # every record there is, or what changed; a snapshot is always full
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,8 @@ class _ChangedWhileReadError(Exception):
 def land(settings: Settings) -> list[dict[str, Any]]:
     """Take in whatever is new in the landing.
 
-    Returns the receipts of what is new, in the order of the paths: ``outcome`` is ``landed`` or ``refused``. Bytes
-    that are here already are recorded as one more arrival and return nothing. Never raises for a bad file.
+    Returns the receipts of what is new, in the order of the paths: ``outcome`` is ``landed`` or ``refused``. A
+    delivery that is here already is recorded as one more arrival and returns nothing. Never raises for a bad file.
     """
     with store.alone(settings.place("landed", ".lock")):
         for name in [*contracts(), ("refused",)]:
@@ -109,45 +113,73 @@ def _take(settings: Settings, found: _Found, manifest: _Found | None) -> dict[st
     family, extract, name = (*found.path.split("/"), "", "")[:3]
     who = {"family": family, "extract": extract, "sent_as": name or found.path.split("/")[-1], "bytes": found.size}
     # What may not be read has no content address: it is known by its path and version.
-    extract_id = store.sha256_bytes(f"{found.path}\n{found.size}\n{found.modified}".encode())
+    bytes_sha256 = store.sha256_bytes(f"{found.path}\n{found.size}\n{found.modified}".encode())
     try:
         _stop_unless_readable(found)
         content = _read(found, MAX_SENT_BYTES)
-        extract_id = store.sha256_bytes(content)
+        bytes_sha256 = store.sha256_bytes(content)
         _stop_unless_three_parts(found)
         promised = contract(family, extract)
         _stop_unless_format(name)
-        receipt = {"extract_id": extract_id} | who | _receipt(settings, promised, found, extract_id, manifest)
-        receipt_file = settings.place("landed", family, extract, extract_id + ".json")
-        if receipt_file.exists():
-            return dict(store.read_json(receipt_file))
+        receipt = who | _receipt(settings, promised, found, bytes_sha256, manifest)
+        place = settings.place("landed", family, extract)
+        if earlier := _same_delivery(place, receipt):
+            return earlier
     except RefusedExtract as refusal:
         receipt = {
-            "extract_id": extract_id,
+            "extract_id": bytes_sha256,
             **who,
             "landed_at": settings.now().isoformat(),
             "outcome": "refused",
             "refusal": refusal.parts(),
         }
-        store.write_json(settings.place("landed", "refused", extract_id + ".json"), receipt)
+        store.write_json(settings.place("landed", "refused", bytes_sha256 + ".json"), receipt)
         return receipt
-    store.write_bytes(settings.place("landed", family, extract, extract_id), content)
-    settings.place("landed", "refused", extract_id + ".json").unlink(missing_ok=True)
-    store.write_json(receipt_file, receipt)
+    store.write_bytes(place / bytes_sha256, content)
+    settings.place("landed", "refused", bytes_sha256 + ".json").unlink(missing_ok=True)
+    store.write_json(place / f"{receipt['extract_id']}.json", receipt)
     return receipt
 
 
+def _same_delivery(place: Path, receipt: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The receipt of this delivery, if it is here. Bytes about which nothing is said add nothing to what is known."""
+    own = place / f"{receipt['extract_id']}.json"
+    if own.exists():
+        return dict(store.read_json(own))
+    if receipt["extract_id"] != receipt["bytes_sha256"]:
+        return None
+    others = (store.read_json(file) for file in sorted(place.glob("*.json")))
+    return next((dict(other) for other in others if other["bytes_sha256"] == receipt["bytes_sha256"]), None)
+
+
+def _delivery_id(bytes_sha256: str, known_at: datetime | None, as_of_date: date | None) -> str:
+    """What tells one delivery from the next; it depends on nothing that arrived before or beside it.
+
+    Bytes about which their sender says neither are known by their own digest.
+    """
+    if known_at is None and as_of_date is None:
+        return bytes_sha256
+    facts = {
+        "bytes_sha256": bytes_sha256,
+        "extract_ts": known_at.isoformat() if known_at else None,
+        "as_of_date": as_of_date.isoformat() if as_of_date else None,
+    }
+    return store.sha256_bytes(store.canonical_json(facts))
+
+
 def _receipt(
-    settings: Settings, promised: Contract, found: _Found, extract_id: str, manifest: _Found | None
+    settings: Settings, promised: Contract, found: _Found, bytes_sha256: str, manifest: _Found | None
 ) -> dict[str, Any]:
     landed_at = settings.now()
     sent = _manifest(manifest) if manifest else None
-    known_at, as_of_date, warnings = landed_at, None, []
+    said_at: datetime | None = None
+    as_of_date: date | None = None
+    warnings = []
     if sent is None:
         warnings.append("no manifest: whether the file is whole cannot be proven")
     else:
-        known_at, as_of_date = _hold_to(sent, promised, found, extract_id, landed_at, settings.timezone)
-        if known_at > landed_at:
+        said_at, as_of_date = _hold_to(sent, promised, found, bytes_sha256, landed_at, settings.timezone)
+        if said_at and said_at > landed_at:
             warnings.append("the manifest's extract_ts is later than the moment of landing")
         if "sha256" not in sent:
             warnings.append("the manifest names no sha256: whether the bytes are the sender's cannot be proven")
@@ -162,9 +194,11 @@ def _receipt(
             next_step="delete the file from landing; to look at the samples use the sample settings and their data",
         )
     return {
+        "extract_id": _delivery_id(bytes_sha256, said_at, as_of_date),
+        "bytes_sha256": bytes_sha256,
         "outcome": "landed",
         "landed_at": landed_at.isoformat(),
-        "known_at": known_at.isoformat(),
+        "known_at": (said_at or landed_at).isoformat(),
         "as_of_date": as_of_date.isoformat() if as_of_date else None,
         "quarter": str(FiscalQuarter.containing(as_of_date)) if as_of_date else None,
         "delivery": promised.delivery,
@@ -189,7 +223,7 @@ def _manifest(found: _Found) -> dict[str, Any]:
         sent = None
     if not isinstance(sent, dict):
         raise _broken_manifest("the manifest is not a JSON object", "a JSON object in UTF-8")
-    for name in ("source_system", "extract_ts", "as_of_date", "sha256", "delivery"):
+    for name in ("source_system", "extract_ts", "as_of_date", "sha256", "delivery", "coverage"):
         if name in sent and not isinstance(sent[name], str):
             raise _broken_manifest(f"{name} is not a text", f"{name} as a text, or no {name}")
     for name in ("rows", "bytes"):
@@ -201,10 +235,10 @@ def _manifest(found: _Found) -> dict[str, Any]:
 
 
 def _hold_to(
-    sent: Mapping[str, Any], promised: Contract, found: _Found, extract_id: str, landed_at: datetime, timezone: str
-) -> tuple[datetime, date | None]:
-    """Hold the sender to the manifest. Returns when the content was known, and the date it speaks of."""
-    if sent.get("sha256", extract_id).lower() != extract_id:
+    sent: Mapping[str, Any], promised: Contract, found: _Found, bytes_sha256: str, landed_at: datetime, timezone: str
+) -> tuple[datetime | None, date | None]:
+    """Hold the sender to the manifest. Returns when the content was known, and the date it speaks of, where said."""
+    if sent.get("sha256", bytes_sha256).lower() != bytes_sha256:
         raise _broken_manifest("the file's SHA-256 is not the manifest's", "the bytes that the sender wrote")
     if sent.get("bytes", found.size) != found.size:
         raise _broken_manifest(f"{found.size} bytes", f"{sent['bytes']} bytes, as the manifest says")
@@ -212,14 +246,17 @@ def _hold_to(
         raise _broken_manifest(
             "another delivery than the contract's", f"delivery {promised.delivery}, as in {promised.rule}"
         )
+    coverages = COVERAGES[:1] if promised.delivery == "snapshot" else COVERAGES
+    if sent.get("coverage", "full") not in coverages:
+        raise _broken_manifest("a coverage that this extract has not", f"{' or '.join(coverages)}, or no coverage")
     version = str(sent.get("schema_version", promised.version))
     if version.split(".")[0] != promised.version.split(".")[0]:
         raise _broken_manifest("another schema_version than the contract's", f"version {promised.version}")
-    known_at = landed_at
+    said_at = None
     if "extract_ts" in sent:
         try:
             moment = datetime.fromisoformat(sent["extract_ts"])
-            known_at = moment.astimezone(UTC)
+            said_at = moment.astimezone(UTC)
         except (ValueError, OverflowError):
             moment = datetime.min
         if moment.tzinfo is None:
@@ -232,10 +269,10 @@ def _hold_to(
             as_of_date = None
         if as_of_date is None or as_of_date.isoformat() != sent["as_of_date"]:
             raise _broken_manifest("as_of_date is not a date", "such as 2023-03-31")
-        known_on = known_at.astimezone(ZoneInfo(timezone)).date()
+        known_on = (said_at or landed_at).astimezone(ZoneInfo(timezone)).date()
         if as_of_date > known_on:
             raise _broken_manifest(f"as_of_date {as_of_date}", f"no day after {known_on}, when the file was extracted")
-    return known_at, as_of_date
+    return said_at, as_of_date
 
 
 def _broken_manifest(found: str, expected: str) -> RefusedExtract:

@@ -19,6 +19,7 @@ import duckdb
 
 from ingest import quarantine
 from ingest.contract import Column, Contract, contract, contracts
+from ingest.pseudonym import Keys, keys, pseudonyms, rekey
 from ingest.quarantine import Broken
 from ingest.scan import SEPARATOR, Scan, scan, unpacked
 from pipeline import store
@@ -49,7 +50,8 @@ def load(settings: Settings) -> list[dict[str, Any]]:
     """Load whatever is landed and not loaded.
 
     Returns the load receipts written in this call, in the order of family, extract and extract_id; ``outcome`` is
-    ``loaded`` or ``refused``. Never raises for a bad file; raises HrddError, after the others are handled, if bytes
+    ``loaded`` or ``refused``; what was put under a new key of the pseudonyms comes first. Never raises for a bad file;
+    raises BadSettings if there are ids and no key for them, and HrddError, after the others are handled, if bytes
     of ``landed`` are no longer those that were landed.
     """
     receipts: list[dict[str, Any]] = []
@@ -58,9 +60,10 @@ def load(settings: Settings) -> list[dict[str, Any]]:
         for name in contracts():
             store.sweep(settings.place("raw", *name))
             store.sweep(settings.place("quarantine", *name))
+        receipts += rekey(settings)
         work = list(_work(settings))
         if not work:
-            return []
+            return receipts
         with connect(settings, folders=[settings.place("raw")]) as connection:
             for landed in work:
                 try:
@@ -93,9 +96,9 @@ def _contract_digest(family: str, extract: str) -> str | None:
 
 
 def _landed_bytes(settings: Settings, landed: dict[str, Any]) -> bytes:
-    file = settings.place("landed", landed["family"], landed["extract"], landed["extract_id"])
+    file = settings.place("landed", landed["family"], landed["extract"], landed["bytes_sha256"])
     content = file.read_bytes() if file.exists() else b""
-    if store.sha256_bytes(content) != landed["extract_id"]:
+    if store.sha256_bytes(content) != landed["bytes_sha256"]:
         raise HrddError(
             "Bytes that were landed have changed or are gone.",
             found=f"{file.relative_to(settings.data)} is not what its name says",
@@ -111,9 +114,11 @@ def _load(
 ) -> dict[str, Any]:
     family, extract, extract_id = landed["family"], landed["extract"], landed["extract_id"]
     place = settings.place("raw", family, extract)
-    receipt = {name: landed[name] for name in ("family", "extract", "extract_id", "sent_as", "known_at")} | {
-        name: landed[name] for name in ("delivery", "is_sample", "has_manifest", "source_system")
+    receipt = {name: landed[name] for name in ("family", "extract", "extract_id", "bytes_sha256", "sent_as")} | {
+        name: landed[name] for name in ("known_at", "delivery", "is_sample", "has_manifest", "source_system")
     }
+    usual = "full" if landed["delivery"] == "snapshot" else "delta"
+    receipt["coverage"] = (landed["manifest"] or {}).get("coverage", usual)
     receipt |= {"contract_version": None, "contract_digest": None}
     try:
         promised = contract(family, extract)
@@ -132,6 +137,7 @@ def _load(
             "faults": [],
             "warnings": landed["warnings"],
             "parquet_sha256": None,
+            "pseudonym_key": None,
             "as_of_date": landed["as_of_date"],
             "quarter": landed["quarter"],
         }
@@ -139,7 +145,8 @@ def _load(
         return receipt
     quarantine.write(settings, family, extract, extract_id, result.broken)
     parquet = place / f"{extract_id}.parquet"
-    _write_parquet(connection, promised, landed, result, parquet)
+    known = keys(settings) if pseudonyms(promised) else None
+    _write_parquet(connection, promised, landed, result, known, parquet)
     receipt |= {
         "outcome": "loaded",
         "refusal": None,
@@ -157,6 +164,7 @@ def _load(
         "faults": _faults(result.broken),
         "warnings": result.warnings,
         "parquet_sha256": store.sha256_file(parquet),
+        "pseudonym_key": known.name if known else None,
         "as_of_date": result.as_of_date.isoformat() if result.as_of_date else None,
         "quarter": str(FiscalQuarter.containing(result.as_of_date)) if result.as_of_date else None,
     }
@@ -259,7 +267,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, promised: Contract) -> list[tu
 
 def _fault(column: Column) -> str:
     """SQL for what is wrong with a cell: ``column:reason``, or null for a good one."""
-    cell = quoted(column.name)
+    cell = _cell(column)
     wrongs = _wrongs(column, cell)
     if column.required:
         wrongs.insert(0, ("missing", f"{cell} is null"))
@@ -312,9 +320,18 @@ def _day_wrongs(cell: str, reason: str, cast: str) -> list[tuple[str, str]]:
     return [(reason, f"{cast} is null and {cell} is not null"), ("year_out_of_range", years)]
 
 
+def _cell(column: Column) -> str:
+    """SQL for a cell in the contract's own words: what the sender calls a value is that value."""
+    cell = quoted(column.name)
+    if not column.value_aliases:
+        return cell
+    cases = " ".join(f"when {_text(alias)} then {_text(value)}" for alias, value in column.value_aliases)
+    return f"case {cell} {cases} else {cell} end"
+
+
 def _typed(column: Column) -> str:
     """SQL for the value of a cell that has no fault."""
-    cell = quoted(column.name)
+    cell = _cell(column)
     match column.physical_type:
         case "VARCHAR":
             return cell
@@ -404,8 +421,16 @@ def _as_of_date(
 
 
 def _write_parquet(
-    connection: duckdb.DuckDBPyConnection, promised: Contract, landed: dict[str, Any], result: _Loaded, file: Path
+    connection: duckdb.DuckDBPyConnection,
+    promised: Contract,
+    landed: dict[str, Any],
+    result: _Loaded,
+    known: Keys | None,
+    file: Path,
 ) -> None:
+    if known:
+        known.arm(connection)
+    replaced = known.replaced(promised) if known else ""
     names = ", ".join(quoted(column.name) for column in promised.columns)
     known_at = datetime.fromisoformat(landed["known_at"]).astimezone(UTC).replace(tzinfo=None)
     as_of_date = f"date '{result.as_of_date}'" if result.as_of_date else "null::date"
@@ -413,7 +438,8 @@ def _write_parquet(
         connection.execute(
             f"copy (select {names}, {_text(landed['extract_id'])} as _extract_id, _number as _row_number, "
             f"timestamp '{known_at.isoformat(sep=' ')}' as _known_at, {as_of_date} as _as_of_date "
-            f"from good order by _number) to {_text(str(temporary))} (format parquet, compression zstd)"
+            f"from (select * {replaced} from good) order by _number) "
+            f"to {_text(str(temporary))} (format parquet, compression zstd)"
         )
 
 

@@ -80,3 +80,9 @@ class BadSettings(HrddError):
     """A setting is missing, unknown or not of its type."""
 
     exit_code = 9
+
+
+class SourceFailed(HrddError):
+    """A source that extracts are pulled from gave nothing that could be taken."""
+
+    exit_code = 10

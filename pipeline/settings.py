@@ -20,6 +20,7 @@ from pipeline.errors import BadSettings
 PROJECT = Path(__file__).resolve().parents[1]
 DEFAULT_FILE = PROJECT / "samples" / "settings.toml"
 COMPANY_FILE = PROJECT / "settings.toml"
+_KINDS = {"bool": bool, "int": int, "tuple[str, ...]": list, "tuple[dict[str, str], ...]": list}
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,11 @@ class Settings:
     clock: str = "system"  # `system`, or one ISO 8601 moment with an offset that stands for now
     preparer: str = "pipeline"  # who a candidate is prepared by, unless a command names somebody else
     approvers: tuple[str, ...] = ()  # who may approve; the preparer never may
+    pseudonym_keys: str = ""  # file of the keys that make pseudonyms, seen from the settings file; mode 0600
     withhold_below: int = 5  # a count of persons from 1 to one less than this is withheld in a finer cell
     threads: int = 2  # DuckDB's threads
     memory_limit: str = "4GB"  # DuckDB's memory
+    sources: tuple[dict[str, str], ...] = field(default=(), hash=False)  # what is pulled: docs/add-a-source.md
     settings_file: Path = field(default=DEFAULT_FILE, compare=False)
 
     @classmethod
@@ -58,12 +61,13 @@ class Settings:
         for name, value in values.items():
             if name not in known:
                 raise _bad(f"setting {name!r}", "one of " + ", ".join(sorted(known)), f"correct it in {path.name}")
-            kind = {"bool": bool, "int": int, "tuple[str, ...]": list}.get(str(known[name]), str)
+            kind = _KINDS.get(str(known[name]), str)
             if type(value) is not kind:
                 raise _bad(f"{name} = {value!r}", f"a value of type {kind.__name__}", f"correct it in {path.name}")
         root = Path(data or os.environ.get("HRDD_DATA") or values.pop("data", "data"))
         values.pop("data", None)
         values["approvers"] = tuple(values.get("approvers", ()))
+        values["sources"] = tuple(values.get("sources", ()))
         settings = cls(data=(PROJECT / root).resolve(), settings_file=path, **values)
         settings._check()
         return settings

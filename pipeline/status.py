@@ -32,6 +32,7 @@ def extract_rows(settings: Settings, quarter: FiscalQuarter | None = None) -> li
                 "manifest": "yes" if landed["has_manifest"] else "no",
                 "loaded": str(load["loaded"]) if load else "waiting",
                 "quarantined": _reasons(load),
+                "vanished": _vanished(settings, landed),
                 "door": _door(load, verdict),
             }
         )
@@ -71,6 +72,13 @@ def _reasons(load: dict[str, Any] | None) -> str:
     if not load or not load["quarantined"]:
         return "0"
     return f"{load['quarantined']} (" + ", ".join(f"{name} {count}" for name, count in load["reasons"].items()) + ")"
+
+
+def _vanished(settings: Settings, landed: dict[str, Any]) -> str:
+    """How many keys of earlier deliveries are gone from this one, and no tombstone says why."""
+    record = _read(settings.place("qa", "vanished_rows", landed["family"], landed["extract"] + ".json"))
+    counts = {row["extract_id"]: row["vanished"] for row in record["deliveries"]} if record else {}
+    return str(counts.get(landed["extract_id"], 0))
 
 
 def _door(load: dict[str, Any] | None, verdict: dict[str, Any] | None) -> str:

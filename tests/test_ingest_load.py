@@ -649,6 +649,10 @@ def test_each_reason_has_an_input_that_meets_it() -> None:
         ("classification: internal", "classification: secret"),
         ("first_name,", "first_name, region,"),
         ("kind: DataContract", "kind: ["),
+        ("required, value: true", "staged, value: true"),
+        ("aliases, value: [isConsolidated]", "valueAliases, value: {'true': [x], 'false': [x]}"),
+        ("aliases, value: [isConsolidated]", "valueAliases, value: {perhaps: [x]}"),
+        ("aliases, value: [region]", "valueAliases, value: {JP: [EMEA]}"),
     ],
 )
 def test_a_contract_that_cannot_be_held_is_not_used(tmp_path: Path, old: str, new: str) -> None:

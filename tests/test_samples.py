@@ -24,7 +24,11 @@ from pipeline.settings import PROJECT, Settings
 from pipeline.store import checksums, sha256_file
 from samples.write import write_samples
 
-CONTRACTS = sorted((PROJECT / "ingest" / "contracts").glob("*/*.yaml"))
+CONTRACTS = [
+    path
+    for path in sorted((PROJECT / "ingest" / "contracts").glob("*/*.yaml"))
+    if "{property: required, value: true}" in path.read_text(encoding="utf-8")
+]
 LATE = "allegation-2023-03-31-late.csv"
 
 # What several questions have in common. Every cell is a text here; empty is null.
