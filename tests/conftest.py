@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 import pytest
+from sample_year import Built, Workshop, build_of_the_sample_year, workshop_of
 
 HOME = tempfile.mkdtemp(prefix="airflow-of-tests-")
 os.environ["AIRFLOW_HOME"] = HOME
@@ -16,3 +18,16 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Leave nothing behind."""
     shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The sample year, built; nobody changes it."""
+    return build_of_the_sample_year(tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture(scope="session")
+def workshop(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    """Where the models of the sample year can be changed and run again."""
+    with workshop_of(sample, tmp_path_factory.mktemp("workshop")) as opened:
+        yield opened

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,20 +13,16 @@ from typing import Any
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
+from sample_year import Q4, Built
 
 from dbt_project.build import DBT_PROJECT, SELECTED, build, plan, quarters_to_build
-from expectations.extract_door import check_extracts
 from ingest.contract import contracts
-from ingest.land import land
-from ingest.load import load
 from pipeline import store
 from pipeline.database import connect
 from pipeline.errors import BuildFailed, MissingExtracts
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
-from samples.write import write_samples
 
-Q4 = FiscalQuarter(2023, 4)
 THEMES = ("training", "grievance", "supply_chain", "workforce", "geopolitics", "ai", "governance")
 LATE = datetime(2023, 5, 22, 1, tzinfo=UTC)
 REQUIRED = sum(terms.required for terms in contracts().values())
@@ -38,48 +33,6 @@ OF_A_PERSON = {"person_key", "worker_key", "learner_id", "attendee"}
 OF_A_CASE = {"case_id", "canonical_case_id", "contact_id"}
 # Models that turn records into counts or calendars. Nothing else ends the way of a person or of a case.
 COUNTS_ONLY = {"int_quarters", "int_headcount_by_language", *(f"metrics_{theme}" for theme in THEMES)}
-
-
-@dataclass(frozen=True)
-class Built:
-    """A finished build and where it lies."""
-
-    settings: Settings
-    record: dict[str, Any]
-
-    @property
-    def folder(self) -> Path:
-        return self.settings.place("builds", str(Q4), self.record["build_id"])
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with connect(self.settings, self.folder / "due_diligence.duckdb", read_only=True) as connection:
-            return connection.execute(query).fetchall()
-
-    def figures(self) -> list[tuple[Any, ...]]:
-        return self.rows("select * from fct_metric_value order by all")
-
-    def headline(self, metric_id: str, columns: str) -> tuple[Any, ...]:
-        (row,) = self.rows(f"select {columns} from board_headline where metric_id = '{metric_id}'")
-        return row
-
-    def series(self, metric_id: str, basis: str) -> list[tuple[Any, ...]]:
-        return self.rows(
-            "select numerator, target_status from fct_metric_value inner join dim_metric using (metric_id)"
-            f" where metric_id = '{metric_id}' and fct_metric_value.basis = '{basis}' and dimension = 'total'"
-            " and perimeter = headline_perimeter order by fiscal_quarter"
-        )
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """The sample year, built."""
-    settings = Settings.load(data=tmp_path_factory.mktemp("sample"))
-    write_samples(settings)
-    land(settings)
-    load(settings)
-    check_extracts(settings)
-    assert quarters_to_build(settings) == [Q4]
-    return Built(settings, build(settings, Q4))
 
 
 def copy_of(built: Built, folder: Path) -> Settings:

@@ -1,0 +1,179 @@
+"""What must not change a figure, whatever it is, and what figures owe each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sample_year import Q4, Rows, Workshop
+
+from ingest.contract import contracts
+
+FIGURES = "select * from fct_metric_value order by all"
+# Headlines over everything that is delivered, so that each is read at least once in other files and another order.
+UPSERTED = [
+    "stg_hotline__contact",
+    "stg_hotline__case",
+    "stg_hotline__allegation",
+    "stg_training__completion",
+    "stg_training__attendance",
+    "stg_procurement__spend",
+    "stg_procurement__declaration",
+    "stg_register__msa_statement",
+]
+SNAPSHOTS = ["stg_hr__worker_month", "stg_hr__entity", "stg_procurement__supplier", "stg_hotline__channel"]
+
+
+def delivered_otherwise(workshop: Workshop, model: str, seed: int, deliveries: int) -> str:
+    """A staging model's statement over the same records in another order, dealt out to several deliveries."""
+    dealt = f"hash(_row_number, {seed}) % {deliveries}"
+    source = re.search(r"read_parquet\('[^']*', union_by_name = true\)", workshop.statement(model))
+    assert source is not None
+    return workshop.statement(
+        model,
+        (
+            source[0],
+            f"(select * replace ('delivery ' || ({dealt}) as _extract_id,"
+            f" _known_at - to_hours(cast({dealt} as integer)) as _known_at)"
+            f" from {source[0]} order by hash(_row_number, {seed} + 1))",
+        ),
+    )
+
+
+@settings(max_examples=4, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**31), deliveries=st.integers(1, 4), models=st.sets(st.sampled_from(UPSERTED), min_size=3))
+def test_neither_the_order_of_records_nor_their_deliveries_change_a_figure(
+    workshop: Workshop, seed: int, deliveries: int, models: set[str]
+) -> None:
+    figures = workshop.connection.execute(FIGURES).fetchall()
+    statements = {model: delivered_otherwise(workshop, model, seed, deliveries) for model in sorted(models)}
+    statements |= {model: delivered_otherwise(workshop, model, seed, 1) for model in SNAPSHOTS}
+    with workshop.changed(statements) as connection:
+        assert connection.execute(FIGURES).fetchall() == figures
+
+
+def test_the_models_that_are_delivered_otherwise_are_delivered_so() -> None:
+    def delivery(model: str) -> str:
+        family, extract = model.removeprefix("stg_").split("__")
+        return contracts()[family, extract].delivery
+
+    assert {delivery(model) for model in UPSERTED} == {"append", "upsert"}
+    assert {delivery(model) for model in SNAPSHOTS} == {"snapshot"}
+
+
+# Records that no figure may count: (why, staging model, the columns that put a copied record out of scope, of which).
+OUT_OF_SCOPE = [
+    ("a test contact", "stg_hotline__contact",
+     "'T-1' as contact_id, 'TEST' as kind, null as canonical_case_id", "true"),
+    ("an enquiry", "stg_hotline__contact",
+     "'T-2' as contact_id, 'ENQUIRY' as kind, 'T-2' as canonical_case_id", "true"),
+    ("a worker of no consolidated company", "stg_hr__worker_month",
+     "'W-0' as worker_key, 'P-0' as person_key, 'E-NONE' as legal_entity_code", "true"),
+    ("a worker who never started", "stg_hr__worker_month",
+     "'W-0' as worker_key, 'P-0' as person_key, 'NOT_STARTED' as employment_status", "true"),
+    ("a second post of the same person", "stg_hr__worker_month",
+     "'W-0' as worker_key, 'HOST' as home_or_host", "worker_category = 'REGULAR' and home_or_host = 'HOME'"),
+    ("a pass of another course", "stg_training__completion",
+     "'T-1' as completion_id, 'NOT-THE-COURSE' as course_code", "is_passed"),
+    ("a pass by somebody whom nobody employs", "stg_training__completion",
+     "'T-1' as completion_id, 'NOBODY' as learner_id", "is_passed"),
+    ("a guest at a session", "stg_training__attendance", "null as learner_id", "true"),
+    ("a session that was canceled", "stg_training__session", "'T-1' as session_id, 'CANCELLED' as status", "true"),
+    ("spend of a company outside the group", "stg_procurement__spend",
+     "'T-1' as invoice_id, 'E-NONE' as buying_entity", "true"),
+    ("spend before the twelve months", "stg_procurement__spend",
+     "'T-1' as invoice_id, date '2019-01-01' as posting_date", "currency = 'JPY'"),
+    ("a declaration that was declined", "stg_procurement__declaration",
+     "'T-1' as declaration_id, 'DECLINED' as status", "true"),
+    ("an audit by the buyer's own people", "stg_procurement__audit",
+     "'T-1' as audit_id, 'OWN' as auditor_kind", "true"),
+    ("an issue that is not salient yet", "stg_register__salient_issue",
+     "'T-1' as record_id, 'SAMPLE other issue' as issue, date '2099-01-01' as since", "true"),
+    ("a statement that is not due", "stg_register__msa_statement",
+     "'T-1' as record_id, 'E-NONE' as entity_code, 'NOT_DUE' as status", "true"),
+]  # fmt: skip
+
+
+@contextmanager
+def with_one_more(workshop: Workshop, model: str, columns: str, which: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The database with one more record in a staging table: a copy of one that is there, with other columns."""
+    more = f'(select * replace ({columns}) from "{model}" where {which} order by all desc limit 1)'
+    with workshop.changed({model: f'select * from "{model}" union all {more}'}) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(("why", "model", "columns", "which"), OUT_OF_SCOPE, ids=[row[0] for row in OUT_OF_SCOPE])
+def test_a_record_out_of_scope_changes_no_headline(
+    workshop: Workshop, why: str, model: str, columns: str, which: str
+) -> None:
+    headline = "select * from board_headline order by all"
+    before = workshop.connection.execute(headline).fetchall()
+    records = workshop.connection.execute(f'select count(*) from "{model}"').fetchall()[0][0]
+    with with_one_more(workshop, model, columns, which) as connection:
+        assert connection.execute(f'select count(*) from "{model}"').fetchall() == [(records + 1,)]
+        assert connection.execute(headline).fetchall() == before, why
+
+
+def test_a_record_in_scope_changes_the_headline(workshop: Workshop) -> None:
+    headline = "select metric_id, value from board_headline order by all"
+    before = dict(workshop.connection.execute(headline).fetchall())
+    one_more = "'W-0' as worker_key, 'P-0' as person_key"
+    with with_one_more(workshop, "stg_hr__worker_month", one_more, "legal_entity_code = 'E001'") as connection:
+        after = dict(connection.execute(headline).fetchall())
+    assert after["wrk_headcount"] == before["wrk_headcount"] + 1
+
+
+# The counts of a flow, by quarter and since the year began. Distinct suppliers may stand in two quarters.
+FLOWS = """
+select metric_id, perimeter, basis, numerator
+from fct_metric_value inner join dim_quarter using (fiscal_quarter)
+where dimension = 'total' and denominator is null and metric_id <> 'sup_saq_high_risk' and fiscal_year = 2023
+    and metric_id in (select metric_id from fct_metric_value where basis = 'qtr')
+    and (basis = 'qtr' or (basis = 'ytd' and quarter_number = 4))
+"""
+
+
+def flows(rows: Rows) -> dict[tuple[str, str], dict[str, float]]:
+    """For each metric and perimeter, what its quarters add up to and what it says of the year."""
+    sums: dict[tuple[str, str], dict[str, float]] = {}
+    for metric, perimeter, basis, numerator in rows:
+        of = sums.setdefault((metric, perimeter), {"qtr": 0, "ytd": 0})
+        of[basis] += numerator
+    return sums
+
+
+def test_quarters_add_up_to_the_year_to_date(workshop: Workshop) -> None:
+    sums = flows(workshop.connection.execute(FLOWS).fetchall())
+    assert sums["grv_hrh_cases_reported", "jp"] == {"qtr": 109, "ytd": 109}
+    assert len(sums) >= 6
+    assert {of: both for of, both in sums.items() if both["qtr"] != both["ytd"]} == {}
+
+
+def test_a_late_case_is_the_true_up_between_what_was_said_and_what_is_known(workshop: Workshop) -> None:
+    said = flows(workshop.connection.execute(FLOWS).fetchall())
+    contact = (
+        "select * replace ('T-1' as contact_id, 'HRH_SITE_DESK' as channel, 'REPORT' as kind,"
+        " 'T-1' as canonical_case_id, timestamp '2022-08-01' as submitted_at) from stg_hotline__contact limit 1"
+    )
+    case = "select * replace ('T-1' as case_id, date '2022-08-01' as received_date) from stg_hotline__case"
+    with workshop.changed(
+        {
+            "stg_hotline__contact": f"select * from stg_hotline__contact union all ({contact})",
+            "stg_hotline__case": f"select * from stg_hotline__case union all ({case} where region = 'JP' limit 1)",
+        }
+    ) as connection:
+        known = flows(connection.execute(FLOWS).fetchall())
+        quarter = connection.execute(
+            "select numerator from board_headline inner join dim_quarter using (fiscal_quarter)"
+            f" where metric_id = 'grv_hrh_cases_reported' and fiscal_quarter = '{Q4}'"
+        ).fetchall()
+    reported = ("grv_hrh_cases_reported", "jp")
+    true_up = known[reported]["qtr"] - said[reported]["qtr"]
+    assert true_up == 1
+    assert known[reported]["ytd"] == said[reported]["qtr"] + true_up
+    assert quarter == [(known[reported]["ytd"],)]
