@@ -34,7 +34,17 @@ from pipeline.settings import Settings
 DBT_PROJECT = Path(__file__).resolve().parent
 DATABASE = "due_diligence.duckdb"
 QUARTERS_KEPT = 13  # the quarter itself and three years before it, as far as there is data
-SHORT = ("family", "extract", "extract_id", "known_at", "as_of_date", "delivery", "has_manifest", "quarantined")
+SHORT = (
+    "family",
+    "extract",
+    "extract_id",
+    "known_at",
+    "as_of_date",
+    "delivery",
+    "has_manifest",
+    "is_sample",
+    "quarantined",
+)
 RULE = "docs/layout.md, Cut-off"
 # Unit tests try the models on cases of their own; they belong to the project's tests, not to a quarter's data.
 SELECTED = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure")
@@ -146,6 +156,18 @@ def plan(settings: Settings, quarter: FiscalQuarter) -> Plan:
     return Plan(quarter, build_id, cutoff, standard, deliveries, missing)
 
 
+def missing_in_short(missing: list[str]) -> str:
+    """What a plan lacks, by reason: up to three extracts are named, more are counted."""
+    by_reason: dict[str, list[str]] = {}
+    for line in missing:
+        name, _, reason = line.partition(": ")
+        by_reason.setdefault(reason, []).append(name)
+    return "; ".join(
+        f"{reason}: " + (", ".join(names) if len(names) <= 3 else f"{len(names)} extracts")
+        for reason, names in by_reason.items()
+    )
+
+
 def quarters_to_build(settings: Settings) -> list[FiscalQuarter]:
     """Quarters that lack nothing and whose current candidate, if any, is of another build; oldest first."""
     spoken_of = {
@@ -172,7 +194,7 @@ def build(settings: Settings, quarter: FiscalQuarter, progress: Progress | None 
         required = sum(terms.required for terms in contracts().values())
         raise MissingExtracts(
             f"{quarter} cannot be built yet.",
-            found="; ".join(chosen.missing),
+            found=missing_in_short(chosen.missing),
             expected=f"each of the {required} required extracts, loaded, with a passing extract door, for {quarter}",
             rule=RULE,
             next_step="ask the senders for what is missing, or mend what was refused; then build again",
@@ -231,6 +253,8 @@ def _usable(settings: Settings, family: str, extract: str) -> tuple[list[_Delive
             faults.add("a delivery waits for the extract door")
         elif not _door_passed(store.read_json(door), receipt):
             faults.add("a delivery did not pass the extract door")
+        elif receipt["is_sample"] and not settings.is_sample:
+            faults.add("a delivery is of the sample year, which no real quarter is made of")
         else:
             usable.append(_Delivery(receipt))
     return usable, " and ".join(sorted(faults)) or None
@@ -292,7 +316,7 @@ def _link_inputs(settings: Settings, chosen: Plan, folder: Path) -> None:
             "build_id": chosen.build_id,
             "cutoff_at": chosen.cutoff_at.isoformat(),
             "standard_cutoff_at": chosen.standard_cutoff_at.isoformat(),
-            "is_sample": settings.is_sample,
+            "is_sample": settings.is_sample or any(delivery["is_sample"] for delivery in chosen.deliveries),
             "deliveries": chosen.deliveries,
         },
     )

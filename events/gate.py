@@ -14,6 +14,7 @@ from events.standing import APPROVED, RELEASED, WAITING, standing
 from pipeline.errors import GateFailed, NotApproved
 from pipeline.settings import Settings
 
+NO_REASON = "rejected in Airflow without a written reason"
 BODY = """\
 The candidate of **{quarter}** passed the board door and waits for your decision.
 
@@ -24,7 +25,7 @@ The candidate of **{quarter}** passed the board door and waits for your decision
 | Where it lies | `candidates/{quarter}/{digest}/files` in the data folder; open `index.html` |
 
 You decide on exactly these bytes. If another candidate has taken their place, your answer is refused.
-A *Reject* needs a reason. Nothing is published without an answer.
+Give a reason with a *Reject*: it is what the others have to go on. Nothing is published without an answer.
 """
 
 
@@ -96,7 +97,8 @@ class BoardGate(ApprovalOperator):
                 candidate_digest=candidate_digest,
                 approver=approver,
                 decision="approved" if is_yes else "rejected",
-                reason=str(answer["params_input"].get("reason", "")),
+                # A "no" is never lost for want of words.
+                reason=str(answer["params_input"].get("reason", "")).strip() or ("" if is_yes else NO_REASON),
             )
             if not is_yes:
                 raise NotApproved(

@@ -28,7 +28,7 @@ from events.home import Home
 from events.rest import Airflow
 from events.standing import APPROVED, REJECTED, WAITING, quarters_delivered, something_waits, standings
 from pipeline import store
-from pipeline.errors import HrddError, MissingExtracts
+from pipeline.errors import BadSettings, HrddError, MissingExtracts
 from pipeline.settings import Settings
 
 STEPS = ("land", "load", "check", "announce", "build", "prepare", "approve", "publish")
@@ -63,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
 def run(settings: Settings, out: Console, timings: Path | None = None) -> int:
     """Take everything that waits to its release. Raises the error of the step that stopped it."""
     began, started = time.monotonic(), datetime.now(UTC)
+    _stop_at_a_sample_folder(settings)
     with Home(settings).alone() as home:
         if settings.landing_folder and not something_waits(settings) and not _needs_samples(settings, home):
             out.print("Nothing waits: every extract that arrived is read, and every candidate is decided.")
@@ -87,6 +88,7 @@ def run(settings: Settings, out: Console, timings: Path | None = None) -> int:
 
 def up(settings: Settings, out: Console) -> int:
     """Start Airflow and leave it running until the person stops it with Ctrl-C."""
+    _stop_at_a_sample_folder(settings)
     with Home(settings).alone() as home:
         out.print("Starting Airflow ...")
         home.start()
@@ -204,6 +206,7 @@ class Watch:
                     f"  {candidate.quarter} waits for a person: {', '.join(self.settings.approvers) or 'nobody'}"
                 )
                 self.out.print(f"  answer at {self.airflow.home.url}/required_actions, as one of them")
+                self.out.print(f"  passwords: {self.airflow.home.passwords_file}")
                 self.out.print(f"  candidate {candidate.candidate_digest}")
         if self.stops and self.parked:
             self.parked = {}
@@ -215,18 +218,31 @@ class Watch:
 
 def _incomplete(settings: Settings) -> HrddError | None:
     """Why the newest quarter that something arrived for cannot be built, or nothing if it can."""
-    from dbt_project.build import plan
+    from dbt_project.build import missing_in_short, plan
 
     for quarter in reversed(quarters_delivered(settings)):
         if missing := plan(settings, quarter).missing:
             return MissingExtracts(
                 f"{quarter} cannot be built yet.",
-                found="no extract that passed for " + ", ".join(missing),
+                found=missing_in_short(missing),
                 expected="every extract that the core metrics need",
                 rule="dbt_project/build.py, plan",
                 next_step=f"deliver them to {settings.landing_url} and run again",
             )
     return None
+
+
+def _stop_at_a_sample_folder(settings: Settings) -> None:
+    """Invented figures must never stand under a real company's name: its data begins in a folder of its own."""
+    receipts = settings.place("landed").glob("*/*/*.json")
+    if not settings.is_sample and any(store.read_json(file).get("is_sample") for file in receipts):
+        raise BadSettings(
+            "This data folder holds the sample year.",
+            found=f"sample extracts in {settings.place('landed')}, and settings of a real installation",
+            expected="an empty data folder for the company's own extracts",
+            rule="events/local.py; settings.toml, is_sample",
+            next_step="move the sample's data folder away, or name another one with HRDD_DATA",
+        )
 
 
 def _needs_samples(settings: Settings, home: Home) -> bool:
@@ -288,7 +304,7 @@ def _end(settings: Settings, out: Console) -> int:
     if incomplete and not pointer.exists():
         raise incomplete
     if incomplete:
-        out.print(f"{incomplete.headline} There is {incomplete.found}.")
+        out.print(f"{incomplete.headline} {incomplete.found}.")
     if pointer.exists():
         _show(settings, out, pointer)
     return 0
@@ -303,7 +319,8 @@ def _show(settings: Settings, out: Console, pointer: Path) -> None:
     for name in ("metric", "value", "target", "status"):
         table.add_column(name, justify="right" if name in ("value", "target") else "left")
     for row in rows:
-        table.add_row(row["title"], row["display_value"], row["target_value"], row["target_status"])
+        provisional = " (provisional)" if row["value_state"].startswith("PROVISIONAL") else ""
+        table.add_row(row["title"], row["display_value"] + provisional, row["target_value"], row["target_status"])
     (out if out.is_terminal else Console(width=120, highlight=False)).print(table)
     out.print(f"The release: {folder}")
 

@@ -50,7 +50,7 @@ def standing(settings: Settings, quarter: FiscalQuarter) -> Standing | None:
         quarter=quarter,
         candidate_digest=candidate["candidate_digest"],
         build_id=candidate["build_id"],
-        is_sample=candidate["is_sample"],
+        is_sample=settings.is_sample and all(delivery["is_sample"] for delivery in candidate["inputs"]),
         stage=_stage(settings, folder, candidate["candidate_digest"], quarter),
     )
 

@@ -18,6 +18,9 @@ from ingest.contract import ADDED_BY_LOADING, Column, Contract
 from pipeline import store
 from pipeline.database import quoted
 
+# An extract that names no day is as old as can be: the warning is given, and nothing else is said of it.
+AGE_OF_NO_DAY = 9999
+
 
 def profile(
     connection: duckdb.DuckDBPyConnection, file: Path, contract: Contract, receipt: Mapping[str, Any], timezone: str
@@ -81,10 +84,10 @@ def _known_on(receipt: Mapping[str, Any], timezone: str) -> date:
     return datetime.fromisoformat(receipt["known_at"]).astimezone(ZoneInfo(timezone)).date()
 
 
-def _age_days(receipt: Mapping[str, Any], timezone: str) -> int | None:
+def _age_days(receipt: Mapping[str, Any], timezone: str) -> int:
     """Days from the day that the extract speaks of to the local day on which it was known."""
     if not receipt["as_of_date"]:
-        return None
+        return AGE_OF_NO_DAY
     return (_known_on(receipt, timezone) - date.fromisoformat(receipt["as_of_date"])).days
 
 

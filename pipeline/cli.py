@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -190,6 +191,7 @@ def verify(folder: Path) -> None:
 
     report = verify(folder)
     OUT.print(f"Verified {report['release']}: {report['files']} files are what the manifest says.")
+    OUT.print(f"Manifest digest: {report['manifest_digest']}")
 
 
 def _told(receipts: list[dict[str, Any]], verb: str, nothing: str) -> None:
@@ -215,9 +217,9 @@ def _table(title: str, rows: list[dict[str, str]]) -> None:
     if not rows:
         OUT.print(f"{title}: none yet.")
         return
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in rows[0]:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name in ("extract", "quarter", "known on", "loaded"))
     for row in rows:
         table.add_row(*row.values())
     OUT.print(table)

@@ -64,11 +64,13 @@ class Settings:
             kind = _KINDS.get(str(known[name]), str)
             if type(value) is not kind:
                 raise _bad(f"{name} = {value!r}", f"a value of type {kind.__name__}", f"correct it in {path.name}")
-        root = Path(data or os.environ.get("HRDD_DATA") or values.pop("data", "data"))
-        values.pop("data", None)
+        # A folder that a person names is meant from where the person stands; the file's own, from the project.
+        asked = data or os.environ.get("HRDD_DATA")
+        written = values.pop("data", "data")
+        root = Path(asked).absolute() if asked else PROJECT / written
         values["approvers"] = tuple(values.get("approvers", ()))
         values["sources"] = tuple(values.get("sources", ()))
-        settings = cls(data=(PROJECT / root).resolve(), settings_file=path, **values)
+        settings = cls(data=root.resolve(), settings_file=path, **values)
         settings._check()
         return settings
 

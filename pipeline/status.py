@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pipeline.settings import Settings
 
 
 def extract_rows(settings: Settings, quarter: FiscalQuarter | None = None) -> list[dict[str, str]]:
-    """One row per landed file: extract, quarter, how many records were loaded and quarantined and why, door.
+    """One row per landed file: extract, quarter, day on which it became known, records, and how its door ended.
 
     Sorted by extract and by when the file became known. Shows counts and names of reasons, never a value.
     """
@@ -28,27 +29,37 @@ def extract_rows(settings: Settings, quarter: FiscalQuarter | None = None) -> li
             {
                 "extract": f"{landed['family']}/{landed['extract']}",
                 "quarter": period,
-                "known at": landed["known_at"],
-                "manifest": "yes" if landed["has_manifest"] else "no",
+                "known on": landed["known_at"][:10],
                 "loaded": str(load["loaded"]) if load else "waiting",
-                "quarantined": _reasons(load),
-                "vanished": _vanished(settings, landed),
-                "door": _door(load, verdict),
+                "door": "; ".join(
+                    filter(
+                        None,
+                        [
+                            _door(load, verdict),
+                            _quarantined(load),
+                            _vanished(settings, landed),
+                            "" if landed["has_manifest"] else "no manifest",
+                        ],
+                    )
+                ),
             }
         )
-    return sorted(rows, key=lambda row: (row["extract"], row["known at"]))
+    return sorted(rows, key=lambda row: (row["extract"], row["known on"]))
 
 
 def quarter_rows(settings: Settings, quarter: FiscalQuarter | None = None) -> list[dict[str, str]]:
-    """One row per quarter that something arrived for: missing extracts, candidate, verdict, approval, release."""
-    from dbt_project.build import plan
+    """One row per quarter that something arrived for: what is missing, candidate, door, decision, releases."""
+    from dbt_project.build import missing_in_short, plan
 
     arrived = {row["quarter"] for row in extract_rows(settings)} - {"any"}
     known = {str(quarter)} if quarter else arrived | {path.name for path in settings.place("releases").glob("FY*")}
-    return [_quarter_row(settings, name, plan(settings, FiscalQuarter.parse(name)).missing) for name in sorted(known)]
+    return [
+        _quarter_row(settings, name, missing_in_short(plan(settings, FiscalQuarter.parse(name)).missing))
+        for name in sorted(known)
+    ]
 
 
-def _quarter_row(settings: Settings, name: str, missing: list[str]) -> dict[str, str]:
+def _quarter_row(settings: Settings, name: str, missing: str) -> dict[str, str]:
     current = _read(settings.place("candidates", name, "current.json"))
     folder = settings.place("candidates", name, current["candidate_digest"]) if current else None
     verdict = _read(folder / "verdict.json") if folder else None
@@ -56,7 +67,7 @@ def _quarter_row(settings: Settings, name: str, missing: list[str]) -> dict[str,
     releases = sorted(settings.place("releases", name).glob("r*"), key=lambda path: int(path.name[1:]))
     return {
         "quarter": name,
-        "missing": ", ".join(missing) or "nothing",
+        "missing": missing or "nothing",
         "candidate": current["candidate_digest"][:12] if current else "none",
         "board door": ("passed" if verdict["passed"] else "failed") if verdict else "not checked",
         "decision": f"{approval['decision']} by {approval['approver']}" if approval else "waiting",
@@ -68,17 +79,11 @@ def _read(path: Path) -> dict[str, Any] | None:
     return store.read_json(path) if path.exists() else None
 
 
-def _reasons(load: dict[str, Any] | None) -> str:
+def _quarantined(load: dict[str, Any] | None) -> str:
     if not load or not load["quarantined"]:
-        return "0"
-    return f"{load['quarantined']} (" + ", ".join(f"{name} {count}" for name, count in load["reasons"].items()) + ")"
-
-
-def _vanished(settings: Settings, landed: dict[str, Any]) -> str:
-    """How many keys of earlier deliveries are gone from this one, and no tombstone says why."""
-    record = _read(settings.place("qa", "vanished_rows", landed["family"], landed["extract"] + ".json"))
-    counts = {row["extract_id"]: row["vanished"] for row in record["deliveries"]} if record else {}
-    return str(counts.get(landed["extract_id"], 0))
+        return ""
+    reasons = Counter(load["reasons"]).most_common()
+    return f"{load['quarantined']} quarantined (" + ", ".join(f"{name} {count}" for name, count in reasons) + ")"
 
 
 def _door(load: dict[str, Any] | None, verdict: dict[str, Any] | None) -> str:
@@ -86,7 +91,15 @@ def _door(load: dict[str, Any] | None, verdict: dict[str, Any] | None) -> str:
         return "refused: " + load["refusal"]["headline"]
     if verdict is None:
         return "waiting"
-    failed = [
-        check["check"] for check in verdict["checks"] if check["status"] != "passed" and check["loudness"] == "fail"
-    ]
-    return "passed" if verdict["passed"] else "failed: " + ", ".join(failed)
+    if verdict["passed"]:
+        return "passed"
+    bad = [check["check"] for check in verdict["checks"] if check["loudness"] == "fail" and check["status"] != "passed"]
+    return "failed: " + ", ".join(bad)
+
+
+def _vanished(settings: Settings, landed: dict[str, Any]) -> str:
+    """How many keys of earlier deliveries are gone from this one, and no tombstone says why."""
+    record = _read(settings.place("qa", "vanished_rows", landed["family"], landed["extract"] + ".json"))
+    counts = {row["extract_id"]: row["vanished"] for row in record["deliveries"]} if record else {}
+    gone = counts.get(landed["extract_id"], 0)
+    return f"{gone} vanished" if gone else ""

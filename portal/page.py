@@ -42,7 +42,8 @@ async def releases(request: Request, path: str) -> Response:
         return HTMLResponse(_contents(), headers=HEADERS)
     if any(part.startswith(".") for part in path.split("/")) or not root.is_dir():
         raise HTTPException(404)
-    answer = await StaticFiles(directory=root).get_response(path, request.scope)
+    page = path.rstrip("/") + "/index.html" if (root / path).is_dir() else path
+    answer = await StaticFiles(directory=root).get_response(page, request.scope)
     answer.headers.update(HEADERS)
     return answer
 

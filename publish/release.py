@@ -76,6 +76,14 @@ def _allow(settings: Settings, quarter: FiscalQuarter, folder: Path, candidate: 
             rule="publish/release.py",
             next_step=f"find out who changed it; then remove that candidate and run hrdd prepare {quarter} again",
         )
+    if candidate["is_sample"] and not settings.is_sample:
+        raise GateFailed(
+            f"The candidate of {quarter} is made of the sample year. Nothing was published.",
+            found="a sample candidate in a real installation",
+            expected="figures of the company's own extracts",
+            rule="publish/release.py; settings.toml, is_sample",
+            next_step="start the company's own data in an empty data folder (HRDD_DATA)",
+        )
     passed_verdict(folder, candidate)
     path = folder / APPROVAL
     approval = store.read_json(path) if path.exists() else {}

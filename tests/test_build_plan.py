@@ -41,6 +41,7 @@ def arrive(settings: Settings, family: str, extract: str, known_at: datetime = I
         "quarter": "FY2023-Q4",
         "delivery": contracts()[family, extract].delivery,
         "has_manifest": True,
+        "is_sample": True,
     } | changes
     folder = settings.place("raw", family, extract)
     store.write_json(folder / f"{extract_id}.json", receipt)

@@ -164,3 +164,30 @@ def test_a_command_that_does_not_exist_is_told_as_such(tmp_path: Path) -> None:
     done = hrdd(tmp_path, "release")
     assert done.returncode == 2
     assert "No such command" in done.stderr
+
+
+def test_the_sample_year_never_stands_under_a_real_companys_name(data: Path) -> None:
+    company = data.parent / "settings.toml"
+    company.write_text('company = "Made-up Company"\nparent_entity_code = "E001"\napprovers = ["approver"]\n')
+    assert hrdd(data, "approve", QUARTER, "--as", "approver").returncode == 0
+    assert "sample" in stopped(hrdd(data, "publish", QUARTER, settings=company), 5)
+    assert "sample year" in stopped(hrdd(data, "build", QUARTER, settings=company), 4)
+    environment = os.environ | {"HRDD_DATA": str(data), "HRDD_SETTINGS": str(company)}
+    done = subprocess.run(
+        [sys.executable, "-m", "events.local", "run"],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "holds the sample year" in stopped(done, 9)
+    assert not (data / "releases").exists()
+
+
+def test_a_data_folder_is_meant_from_where_the_person_stands(tmp_path: Path) -> None:
+    environment = os.environ | {"HRDD_SETTINGS": str(PROJECT / "samples" / "settings.toml"), "PYTHONPATH": str(PROJECT)}
+    subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "--data", "own", "sample"], cwd=tmp_path, env=environment, check=True
+    )
+    assert (tmp_path / "own" / "landing" / "hr").is_dir()
