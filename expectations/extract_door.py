@@ -80,7 +80,7 @@ def _is_waiting(settings: Settings, receipt_file: Path, limits: Bounds) -> bool:
         return True
     if verdict["passed"]:
         return False
-    # What it was judged beside may have been what was wrong: a parent that came later, an extract that was mended.
+    # What it refers to may have been what was wrong: it may have come later.
     return verdict["rules_digest"] != limits.digest or verdict["beside"] != neighborhood(settings, receipt)
 
 

@@ -46,14 +46,11 @@ REFERENCES: dict[tuple[str, str], list[tuple[str, str, dict[str, str]]]] = {
 
 
 def neighborhood(settings: Settings, receipt: Mapping[str, Any]) -> str:
-    """A digest of the deliveries that there are beside one: of its own extract, and of those that it refers to."""
-    own = receipt["family"], receipt["extract"]
-    names = [own, *((family, extract) for family, extract, _ in REFERENCES.get(own, []))]
+    """A digest of the deliveries that there are of what one refers to."""
     ids = [
         [other["extract_id"], other["parquet_sha256"]]
-        for name in names
-        for other in loaded(settings, *name, stopped_too=True)
-        if other["extract_id"] != receipt["extract_id"]
+        for family, extract, _ in REFERENCES.get((receipt["family"], receipt["extract"]), [])
+        for other in loaded(settings, family, extract, stopped_too=True)
     ]
     return store.sha256_bytes(store.canonical_json(sorted(ids)))
 

@@ -87,6 +87,8 @@ def _door(load: dict[str, Any] | None, verdict: dict[str, Any] | None) -> str:
     if verdict is None:
         return "waiting"
     failed = [
-        check["check"] for check in verdict["checks"] if check["status"] != "passed" and check["loudness"] == "fail"
+        check["check"]
+        for check in verdict["checks"]
+        if check["status"] == "error" or (check["status"] == "failed" and check["loudness"] == "fail")
     ]
     return "passed" if verdict["passed"] else "failed: " + ", ".join(failed)

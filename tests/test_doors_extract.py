@@ -253,6 +253,12 @@ def test_a_delivery_is_judged_again_when_what_it_refers_to_arrives(settings: Set
     assert extract_door.check_extracts(settings) == []
 
 
+def test_a_delivery_that_failed_by_itself_is_not_judged_again_for_others(settings: Settings) -> None:
+    assert status(settings, Delivery("hr", "entity", 3, {"region": "'NOWHERE'"}), "ExpectOnlyKnownCodes") == "failed"
+    Delivery("hr", "entity", rows=3, name="other").write(settings)
+    assert len(extract_door.check_extracts(settings)) == 1
+
+
 def test_a_reference_before_its_extract_arrived_stops_nothing(settings: Settings) -> None:
     assert (
         status(settings, Delivery(columns={"canonical_case_id": "'x' || i"}), "ExpectFewUnknownReferences") == "passed"
