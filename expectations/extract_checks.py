@@ -87,6 +87,50 @@ class ExpectAManifest(ExpectColumnValuesToBeBetween):
     next_step: ClassVar[str] = "Ask the sender for a manifest; without one the figures carry a warning."
 
 
+class ExpectContentUpToItsDay(ExpectColumnValuesToBeBetween):
+    """The newest record of an extract is not much older than the day that the extract speaks of."""
+
+    column: str = "stale_days"
+    blanks_allowed: ClassVar[bool] = True
+    next_step: ClassVar[str] = "Ask the sender whether the extract was made from old data, or whether nothing happened."
+
+
+class ExpectTheUsualVolume(ExpectColumnValuesToBeBetween):
+    """A delivery holds about as many records as the one before it: half a list looks like a whole one."""
+
+    column: str = "volume_ratio"
+    blanks_allowed: ClassVar[bool] = True
+    next_step: ClassVar[str] = (
+        "Compare it with the delivery before; ask the sender what was added or left out, and why."
+    )
+
+
+class ExpectNoRowToVanish(ExpectColumnValuesToBeBetween):
+    """A key that was delivered is in every later delivery that speaks of all keys, or a tombstone says why not."""
+
+    column: str = "vanished_rows"
+    blanks_allowed: ClassVar[bool] = True
+    next_step: ClassVar[str] = "Ask the sender why the records are gone; `hrdd status` shows how many, by delivery."
+
+
+class ExpectFewUnknownReferences(ExpectColumnValuesToBeBetween):
+    """Nearly every record that refers to another extract is found there; otherwise the two are not of one time."""
+
+    column: str = "unknown_reference_share"
+    blanks_allowed: ClassVar[bool] = True
+    next_step: ClassVar[str] = (
+        "Ask for the extract that is referred to, as of the same day; both are then judged again."
+    )
+
+
+class ExpectEveryReferenceToBeKnown(ExpectColumnValuesToBeBetween):
+    """A record that refers to another extract is found there: one that is not may fall out of a figure in silence."""
+
+    column: str = "unknown_references"
+    blanks_allowed: ClassVar[bool] = True
+    next_step: ClassVar[str] = "The check names the columns; ask the sender for what they refer to."
+
+
 CHECKS = (
     ExpectTheBytesThatWereLoaded,
     ExpectTheColumnsOfTheContract,
@@ -99,4 +143,9 @@ CHECKS = (
     ExpectNoRecordFromTheFuture,
     ExpectAFreshExtract,
     ExpectAManifest,
+    ExpectContentUpToItsDay,
+    ExpectTheUsualVolume,
+    ExpectNoRowToVanish,
+    ExpectFewUnknownReferences,
+    ExpectEveryReferenceToBeKnown,
 )

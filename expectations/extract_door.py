@@ -15,6 +15,7 @@ import duckdb
 
 from expectations import verdict as verdicts
 from expectations.bounds import Bounds, bounds
+from expectations.neighbors import measures, neighborhood
 from expectations.profile import profile
 from expectations.vanished import record_vanished_rows
 from ingest.contract import contract
@@ -33,7 +34,7 @@ def check_extracts(settings: Settings) -> list[dict[str, Any]]:
     """
     limits = bounds("extract")
     # In the order in which they became known, so that each is judged beside what came before it.
-    waiting = sorted((file for file in _load_receipts(settings) if _is_waiting(file, limits)), key=_known_at)
+    waiting = sorted((file for file in _load_receipts(settings) if _is_waiting(settings, file, limits)), key=_known_at)
     if not waiting:
         return []
     with connect(settings, folders=[settings.place("raw")], ordered=False) as connection:
@@ -67,7 +68,7 @@ def _known_at(receipt_file: Path) -> tuple[str, str]:
     return receipt["known_at"], receipt["extract_id"]
 
 
-def _is_waiting(receipt_file: Path, limits: Bounds) -> bool:
+def _is_waiting(settings: Settings, receipt_file: Path, limits: Bounds) -> bool:
     receipt = store.read_json(receipt_file)
     if receipt["outcome"] != "loaded":
         return False
@@ -77,7 +78,10 @@ def _is_waiting(receipt_file: Path, limits: Bounds) -> bool:
     verdict = store.read_json(verdict_file)
     if list(verdict["files"].values()) != [receipt["parquet_sha256"]]:
         return True
-    return not verdict["passed"] and verdict["rules_digest"] != limits.digest
+    if verdict["passed"]:
+        return False
+    # What it refers to may have been what was wrong: it may have come later.
+    return verdict["rules_digest"] != limits.digest or verdict["beside"] != neighborhood(settings, receipt)
 
 
 def _judged(
@@ -95,16 +99,19 @@ def _judged(
     try:
         terms = contract(receipt["family"], receipt["extract"])
         seen = profile(connection, parquet, terms, receipt, settings.timezone)
+        if not seen["differing_columns"]:
+            seen |= measures(settings, connection, terms, receipt)
         digest = store.sha256_file(parquet)
     except (duckdb.Error, OSError, HrddError):
         # The engine's words may hold a value, so they are not kept: that nothing could be measured is the finding.
         checks, digest = judge.unanswered(extract_checks.CHECKS, limits, subject, kind), ""
     else:
-        measures = [check.__fields__["column"].default for check in extract_checks.CHECKS]
-        frame = pd.DataFrame({measure: [seen.get(measure)] for measure in measures}, dtype="float64")
+        columns = [check.__fields__["column"].default for check in extract_checks.CHECKS]
+        frame = pd.DataFrame({column: [seen.get(column)] for column in columns}, dtype="float64")
         checks = judge.judge(frame, extract_checks.CHECKS, limits, subject, kind)
         checks = [_with_columns(check, seen) for check in checks]
     record = verdicts.verdict(limits, checks, {path: digest})
+    record["beside"] = neighborhood(settings, receipt)
     store.write_json(_verdict_file(receipt_file), record)
     return record
 
@@ -114,6 +121,8 @@ def _with_columns(check: dict[str, Any], seen: Mapping[str, Any]) -> dict[str, A
     columns = {
         "ExpectRequiredColumnsToBeFilled": seen.get("blanks"),
         "ExpectOnlyKnownCodes": seen.get("unknown"),
+        "ExpectFewUnknownReferences": seen.get("unknown_by_column"),
+        "ExpectEveryReferenceToBeKnown": seen.get("unknown_by_column"),
     }.get(check["check"])
     if check["status"] != "failed" or not columns:
         return check

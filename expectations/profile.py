@@ -28,9 +28,9 @@ def profile(
     """Measure one loaded extract (grain: one delivery).
 
     Numbers for the checks: ``altered_files, differing_columns, missing_records, records, quarantined_share`` (0 to 1)
-    ``, repeated_keys, required_blanks, unknown_codes, days_ahead, age_days, manifests``. By column, for a person who
-    looks for the cause: ``blanks`` and ``unknown``. Where the columns are not the contract's, nothing that reads a
-    column is measured. DuckDB's errors (a file that is no Parquet) are the caller's to catch.
+    ``, repeated_keys, required_blanks, unknown_codes, days_ahead, age_days, stale_days, manifests``. By column, for a
+    person who looks for the cause: ``blanks`` and ``unknown``. Where the columns are not the contract's, nothing that
+    reads a column is measured. DuckDB's errors (a file that is no Parquet) are the caller's to catch.
     """
     present = [row[0] for row in connection.execute("describe select * from read_parquet(?)", [str(file)]).fetchall()]
     promised = [*(column.name for column in contract.columns), *ADDED_BY_LOADING]
@@ -66,6 +66,7 @@ def profile(
         "required_blanks": sum(blanks.values()),
         "unknown_codes": sum(unknown.values()),
         "days_ahead": _days_ahead(newest, receipt, timezone),
+        "stale_days": _stale_days(newest, receipt, timezone),
         "blanks": {name: count for name, count in blanks.items() if count},
         "unknown": {name: count for name, count in unknown.items() if count},
     }
@@ -95,6 +96,17 @@ def _days_ahead(newest: date | datetime | None, receipt: Mapping[str, Any], time
     """Days by which the newest period value lies after the moment of the extract; 0 if it does not, or if none is."""
     if newest is None:
         return 0
+    return max(0, (_local_day(newest, timezone) - _known_on(receipt, timezone)).days)
+
+
+def _stale_days(newest: date | datetime | None, receipt: Mapping[str, Any], timezone: str) -> int | None:
+    """Days by which the newest period value lies before the day that the extract speaks of; null if one is unknown."""
+    if newest is None or not receipt["as_of_date"]:
+        return None
+    return max(0, (date.fromisoformat(receipt["as_of_date"]) - _local_day(newest, timezone)).days)
+
+
+def _local_day(newest: date | datetime, timezone: str) -> date:
     if isinstance(newest, datetime):  # an instant in UTC, without its offset
-        newest = newest.replace(tzinfo=UTC).astimezone(ZoneInfo(timezone)).date()
-    return max(0, (newest - _known_on(receipt, timezone)).days)
+        return newest.replace(tzinfo=UTC).astimezone(ZoneInfo(timezone)).date()
+    return newest

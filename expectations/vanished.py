@@ -36,12 +36,12 @@ def record_vanished_rows(
         for ended in sorted(ENDED_BY):
             record_vanished_rows(settings, connection, *ended)
     terms = contract(family, extract)
-    passed = _passed(settings, family, extract)
+    let_in = passed(settings, family, extract)
     rows = [
         {name: receipt[name] for name in ("extract_id", "known_at", "as_of_date")}
-        | vanished(settings, connection, terms, receipt, passed)
-        for receipt in passed
-        if receipt["coverage"] == "full" and len(passed) > 1
+        | vanished(settings, connection, terms, receipt, let_in)
+        for receipt in let_in
+        if receipt["coverage"] == "full" and len(let_in) > 1
     ]
     if rows:
         record = {"family": family, "extract": extract, "deliveries": rows}
@@ -62,22 +62,21 @@ def vanished(
     delivery with everything before it. A delivery of changes only has no rows that could be missing.
     """
     is_of_periods = terms.period_column in terms.key
-    by_date = terms.delivery == "snapshot" and not is_of_periods
-    before = [other for other in others if _standing(other, by_date) < _standing(receipt, by_date)]
-    if receipt["coverage"] != "full" or not before:
+    earlier = before(terms, receipt, others)
+    if receipt["coverage"] != "full" or not earlier:
         return {"vanished": 0, "tombstoned": 0}
     key = ", ".join(quoted(name) for name in terms.key)
     period = quoted(str(terms.period_column))
     replaced, same_period = "", ""
     if terms.delivery == "snapshot":
         parts = f"partition by {period}" if is_of_periods else ""
-        dated = "_as_of_date desc nulls last, " if by_date else ""
+        dated = "" if is_of_periods else "_as_of_date desc nulls last, "
         replaced = f"qualify rank() over ({parts} order by {dated}_known_at desc, _extract_id desc) = 1"
         same_period = f"where {period} in (select {period} from present)" if is_of_periods else ""
     ended_by = ENDED_BY.get((terms.family, terms.extract))
-    tombstones = _files(settings, _passed(settings, *TOMBSTONES)) if ended_by else []
+    tombstones = parquet_files(settings, passed(settings, *TOMBSTONES)) if ended_by else []
     is_ended = f"{ended_by} in (select case_id from read_parquet($tombstones))" if tombstones else "false"
-    parameters = {"present": _files(settings, [receipt]), "before": _files(settings, before)}
+    parameters = {"present": parquet_files(settings, [receipt]), "before": parquet_files(settings, earlier)}
     gone, ended = connection.execute(
         f"with present as (select {key} from read_parquet($present)), "
         f"earlier as (select {key}, _extract_id from read_parquet($before, union_by_name = true) {replaced}), "
@@ -88,21 +87,41 @@ def vanished(
     return {"vanished": gone - ended, "tombstoned": ended}
 
 
-def _passed(settings: Settings, family: str, extract: str) -> list[dict[str, Any]]:
-    """Load receipts of the deliveries that their door let in, by when they became known."""
+def before(terms: Contract, receipt: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those of ``others`` that come before a delivery, the last of them last: the order of macros/delivery.sql."""
+    by_date = terms.delivery == "snapshot" and terms.period_column not in terms.key
+
+    def standing(each: Mapping[str, Any]) -> tuple[str, str, str]:
+        return (each["as_of_date"] or "") if by_date else "", each["known_at"], each["extract_id"]
+
+    return sorted((other for other in others if standing(other) < standing(receipt)), key=standing)
+
+
+def loaded(settings: Settings, family: str, extract: str, *, stopped_too: bool = False) -> list[dict[str, Any]]:
+    """Load receipts of the deliveries that their door did not stop, judged or not, by when they became known."""
     receipts = []
-    for verdict in sorted(settings.place("raw", family, extract).glob("*.verdict.json")):
-        receipt = verdict.with_name(verdict.name.removesuffix(".verdict.json") + ".json")
-        if store.read_json(verdict)["passed"] and receipt.exists():
-            receipts.append(store.read_json(receipt))
+    for file in sorted(settings.place("raw", family, extract).glob("*.json")):
+        if file.name.endswith(".verdict.json"):
+            continue
+        receipt = store.read_json(file)
+        door = file.with_suffix(".verdict.json")
+        is_stopped = door.exists() and not store.read_json(door)["passed"]
+        if receipt["outcome"] == "loaded" and (stopped_too or not is_stopped):
+            receipts.append(receipt)
     return sorted(receipts, key=lambda receipt: (receipt["known_at"], receipt["extract_id"]))
 
 
-def _standing(receipt: Mapping[str, Any], by_date: bool) -> tuple[str, str, str]:
-    """By what a delivery stands before or after another: the same order as in macros/delivery.sql."""
-    return receipt["as_of_date"] or "" if by_date else "", receipt["known_at"], receipt["extract_id"]
+def passed(settings: Settings, family: str, extract: str) -> list[dict[str, Any]]:
+    """Load receipts of the deliveries that their door let in, by when they became known."""
+    place = settings.place("raw", family, extract)
+    return [
+        receipt
+        for receipt in loaded(settings, family, extract)
+        if (place / f"{receipt['extract_id']}.verdict.json").exists()
+    ]
 
 
-def _files(settings: Settings, receipts: Sequence[Mapping[str, Any]]) -> list[str]:
+def parquet_files(settings: Settings, receipts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where the good records of some deliveries lie."""
     place = settings.place("raw")
     return [str(Path(place, r["family"], r["extract"], f"{r['extract_id']}.parquet")) for r in receipts]

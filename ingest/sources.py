@@ -223,7 +223,7 @@ def _put(settings: Settings, path: str, file: Path, manifest: bytes) -> None:
     if folder is not None:
         store.write_bytes(folder / (path + MANIFEST), manifest)
         with store.put(folder / path) as temporary, file.open("rb") as read, temporary.open("wb") as write:
-            _copy(iter(lambda: read.read(CHUNK), b""), write)
+            _copy(_chunks(read), write)
         return
     system, root = url_to_fs(settings.landing_url)
     system.pipe_file(f"{root}/{path}{MANIFEST}", manifest)
@@ -284,6 +284,7 @@ def _by_sftp(access: Access, source: Source, is_new: Seen, take: Take, place: Pa
                     continue
                 manifest = None
                 if promised:
+                    stream: Any
                     async with client.open(beside, "rb") as stream:
                         manifest = await stream.read(MAX_MANIFEST_BYTES + 1)
                 with _workspace(place) as file:
@@ -322,7 +323,7 @@ def _by_s3(access: Access, source: Source, is_new: Seen, take: Take, place: Path
         if is_new(path, mark):
             with _workspace(place) as file:
                 with system.open(path, "rb") as stream, file.open("wb") as target:
-                    _copy(iter(lambda stream=stream: stream.read(CHUNK), b""), target)
+                    _copy(_chunks(stream), target)
                 known_at = entry["LastModified"].astimezone(UTC).replace(microsecond=0)
                 take(Fetched(path, mark, known_at, manifest=promised), file)
 
@@ -399,6 +400,11 @@ class _Limited:
     def write(self, chunk: bytes) -> int:
         _write(self._target, chunk)
         return len(chunk)
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    while chunk := stream.read(CHUNK):
+        yield chunk
 
 
 def _copy(chunks: Iterator[bytes], target: BinaryIO) -> None:

@@ -93,7 +93,11 @@ def _door(load: dict[str, Any] | None, verdict: dict[str, Any] | None) -> str:
         return "waiting"
     if verdict["passed"]:
         return "passed"
-    bad = [check["check"] for check in verdict["checks"] if check["loudness"] == "fail" and check["status"] != "passed"]
+    bad = [
+        check["check"]
+        for check in verdict["checks"]
+        if check["status"] == "error" or (check["status"] == "failed" and check["loudness"] == "fail")
+    ]
     return "failed: " + ", ".join(bad)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import random
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from expectations.extract_door import check_extracts
 from ingest.contract import contract, contracts
 from ingest.land import land
 from ingest.load import load
+from ingest.pseudonym import LENGTH, SAMPLE_KEYS
 from pipeline import store
 from pipeline.database import connect
 from pipeline.quarter import FiscalQuarter
@@ -175,13 +177,18 @@ def staged(settings: Settings, family: str, extract: str) -> list[tuple[Any, ...
         return connection.execute(f"from ({query}) order by all").fetchall()
 
 
+def pseudonym_of(worker: str) -> str:
+    return hmac.new(SAMPLE_KEYS[0], f"worker:{worker}".encode(), hashlib.sha256).hexdigest()[:LENGTH]
+
+
 def values(settings: Settings, family: str, extract: str, expression: str) -> list[str]:
     rows = staged(settings, family, extract)
     terms = contract(family, extract)
     names = [column.name for column in terms.columns if column.name != "note"]
     named = [dict(zip(names, row, strict=False)) for row in rows]
     if expression == "strftime(as_of_date, '%m') || worker_key":
-        return sorted(f"{row['as_of_date']:%m}{row['worker_key']}" for row in named)
+        names = {pseudonym_of(name): name for name in ("w1", "w2", "w3", "w9")}
+        return sorted(f"{row['as_of_date']:%m}{names[row['worker_key']]}" for row in named)
     return sorted("".join(str(row[part]) for part in expression.split(" || ")) for row in named)
 
 

@@ -113,7 +113,7 @@ def raising(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def frame(**changes: Any) -> pd.DataFrame:
     good = {check.__fields__["column"].default: 0.0 for check in extract_checks.CHECKS}
-    return pd.DataFrame([good | {"records": 5.0, "manifests": 1.0} | changes])
+    return pd.DataFrame([good | {"records": 5.0, "manifests": 1.0, "volume_ratio": 1.0} | changes])
 
 
 def judged(checks: tuple[Any, ...], rows: pd.DataFrame) -> dict[str, Any]:

@@ -184,7 +184,7 @@ def candidate(settings: Settings, **records: dict[str, object]) -> Standing | No
     """A quarter whose current candidate has these records beside it."""
     home = settings.place("candidates", str(QUARTER))
     store.write_json(home / "current.json", {"candidate_digest": DIGEST})
-    made = {"candidate_digest": DIGEST, "build_id": "b", "is_sample": True, "quarter": str(QUARTER)}
+    made = {"candidate_digest": DIGEST, "build_id": "b", "is_sample": True, "quarter": str(QUARTER), "inputs": []}
     for name, record in {"candidate": made, **records}.items():
         store.write_json(home / DIGEST / f"{name}.json", record)
     return standing(settings, QUARTER)

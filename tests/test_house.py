@@ -169,7 +169,7 @@ def test_every_command_is_documented_and_has_help() -> None:
 def test_every_exit_code_is_documented() -> None:
     text = (PROJECT / "docs" / "commands.md").read_text()
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.HrddError)]
-    rows = dict(re.findall(r"^\| (\d) \| (\w+) \|", text, re.MULTILINE))
+    rows = dict(re.findall(r"^\| (\d+) \| (\w+) \|", text, re.MULTILINE))
     assert rows == {str(kind.exit_code): kind.__name__ for kind in kinds}
 
 
