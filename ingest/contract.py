@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaProperty
 
+from ingest.encoding import ENCODINGS
 from pipeline import store
 from pipeline.errors import BadSettings, RefusedExtract
 
@@ -32,7 +33,52 @@ ADDED_BY_LOADING = {
     "_known_at": "TIMESTAMP",
     "_as_of_date": "DATE",
 }
-_PHYSICAL_TYPE = re.compile(r"VARCHAR|BIGINT|DATE|TIMESTAMP|BOOLEAN|VARCHAR\[\]|DECIMAL\((\d+),(\d+)\)")
+# What a contract given as a file of its own may leave out; a contract of this house states it.
+UNSAID = {
+    "delivery": "snapshot",
+    "periodColumn": None,
+    "classification": "internal",
+    "encodings": ["utf-8"],
+    "delimiter": ",",
+    "quote": '"',
+    "listSeparator": ";",
+    "forbiddenColumns": [],
+    "required": False,
+}
+_PHYSICAL_TYPE = re.compile(
+    r"VARCHAR|BIGINT|INTEGER|DOUBLE|DATE|TIMESTAMP|BOOLEAN|VARCHAR\[\]|DECIMAL\((\d{1,2}),(\d{1,2})\)"
+)
+# Where a contract names no physical type, or names one of another database.
+_TYPE_OF = {
+    "string": "VARCHAR",
+    "integer": "BIGINT",
+    "number": "DECIMAL(38,10)",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+    "TEXT": "VARCHAR",
+    "STRING": "VARCHAR",
+    "INT": "INTEGER",
+    "BOOL": "BOOLEAN",
+    "TIMESTAMPTZ": "TIMESTAMP",
+    "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",
+    "DATETIME": "TIMESTAMP",
+    "FLOAT": "DOUBLE",
+    "DOUBLE PRECISION": "DOUBLE",
+}
+_OFFSET = 3 * "X"  # such as +09:00
+_DATE_PARTS = {
+    "yyyy": (r"\d{4}", "%Y"),
+    "MM": (r"\d{2}", "%m"),
+    "dd": (r"\d{2}", "%d"),
+    "HH": (r"([01]\d|2[0-3])", "%H"),
+    "mm": (r"[0-5]\d", "%M"),
+    "ss": (r"[0-5]\d", "%S"),
+    _OFFSET: (r"(Z|[+-](0\d|1[0-4]):[0-5]\d)", "%z"),
+}
+_LIMITS = ("pattern", "format", "minLength", "maxLength", "minimum", "maximum")
+_NAME = re.compile(r"[^\W_][^\x00-\x1f\x7f\"]{0,126}")
+_NUMBER = re.compile(r"-?[0-9]+([.][0-9]+)?")
 _NAME_OF_A_COLUMN = re.compile(r"[^\W\d][\w ./()-]{0,63}")
 
 
@@ -50,14 +96,30 @@ class Column:
     pattern: str | None = None
     pseudonym: str | None = None  # whose id it is, if load turns it into a pseudonym: person, worker or learner
     value_aliases: tuple[tuple[str, str], ...] = ()  # what the sender writes, and the value that it stands for
-    multiline: bool = False  # whether a value may hold line breaks; elsewhere a line break is a swallowed record
+    multiline: bool | None = False  # whether a value may hold line breaks; None: unless they look like a lost record
     list_separator: str = ";"
+    format: str | None = None  # of a date or an instant that is not written in ISO 8601, such as dd/MM/yyyy
+    limits: tuple[tuple[str, str], ...] = ()  # minLength, maxLength, minimum, maximum
+    is_unique: bool = False
+    may_have_exponent: bool = False
+    may_have_outer_space: bool = False
 
     @property
     def decimals(self) -> int:
         """Digits after the point that the type keeps."""
         match = _PHYSICAL_TYPE.fullmatch(self.physical_type)
         return int(match[2]) if match and match[2] else 0
+
+    @property
+    def digits(self) -> int:
+        """All digits that the type keeps."""
+        match = _PHYSICAL_TYPE.fullmatch(self.physical_type)
+        return int(match[1]) if match and match[1] else 0
+
+    @property
+    def kind(self) -> str:
+        """The physical type without its width."""
+        return self.physical_type.split("(")[0]
 
 
 @dataclass(frozen=True)
@@ -77,7 +139,7 @@ class Contract:
     delivery: str
     period_column: str | None
     classification: str
-    encoding: str
+    encodings: tuple[str, ...]
     delimiter: str
     quote: str
     list_separator: str
@@ -85,6 +147,10 @@ class Contract:
     required: bool
     staged: bool
     digest: str
+    search_header: bool = False  # whether lines may stand before the header
+    sheets: tuple[str, ...] = ()  # of a workbook; none: the only one that can be seen
+    full_width: bool = False  # whether full-width digits are read as digits in columns of numbers and dates
+    composed: bool = False  # whether text is kept in its composed form (NFC) rather than as sent
 
     @property
     def name(self) -> str:
@@ -95,6 +161,12 @@ class Contract:
     def rule(self) -> str:
         """Where the contract is written, for messages."""
         return f"ingest/contracts/{self.family}/{self.extract}.yaml"
+
+    @property
+    def keys(self) -> tuple[tuple[str, ...], ...]:
+        """The key, and each column whose values are unique: no two records may have the same."""
+        alone = tuple((column.name,) for column in self.columns if column.is_unique and (column.name,) != self.key)
+        return ((self.key,) if self.key else ()) + alone
 
     def column(self, name: str) -> Column:
         """The column of that canonical name."""
@@ -107,16 +179,10 @@ class Contract:
         doubled or a missing column. A header that is not one (a file without a header starts with a record) is never
         quoted back, for it may hold somebody's data.
         """
-        known = {name: column for column in self.columns for name in (column.name, *column.aliases)}
+        known = {_composed(name): column for column in self.columns for name in (column.name, *column.aliases)}
+        header = [_composed(name) for name in header]
         matched = [known.get(name) for name in header]
-        forbidden = sorted({rule for name in header if name not in known and (rule := self.forbids(name))})
-        if forbidden:
-            raise self._refused(
-                "The file has a column that must not be collected.",
-                found=f"a column that the contract forbids as {', '.join(forbidden)}",
-                expected=f"none of {', '.join(self.forbidden_columns)}",
-                next_step="ask the sender to leave the column out, delete the file from landing and send it anew",
-            )
+        self.stop_if_forbidden([name for name in header if name not in known])
         if sum(column is not None for column in matched) * 2 < len(self.columns):
             raise self._refused(
                 "The first line is not the header of this extract.",
@@ -151,6 +217,17 @@ class Contract:
             )
         return columns
 
+    def stop_if_forbidden(self, names: Sequence[str]) -> None:
+        """Raise RefusedExtract if one of these names is of something that must not be collected."""
+        forbidden = sorted({rule for name in names if (rule := self.forbids(name))})
+        if forbidden:
+            raise self._refused(
+                "The file has a column that must not be collected.",
+                found=f"a column that the contract forbids as {', '.join(forbidden)}",
+                expected=f"none of {', '.join(self.forbidden_columns)}",
+                next_step="ask the sender to leave the column out, delete the file from landing and send it anew",
+            )
+
     def forbids(self, name: str) -> str | None:
         """The rule that forbids a header, if one does: compared without case, spaces and punctuation."""
         return next((rule for rule in self.forbidden_columns if fnmatchcase(_bare(name), _bare(rule))), None)
@@ -180,49 +257,77 @@ def contract(family: str, extract: str) -> Contract:
     return known[family, extract]
 
 
-def read_contract(file: Path) -> Contract:
-    """Read one contract file. Raises BadSettings, naming the file, if it promises something that cannot be held."""
-    content = file.read_bytes()
+def read_contract(file: Path, *, of_this_house: bool = True) -> Contract:
+    """Read one contract file. Raises BadSettings, naming the file, if it promises something that cannot be held.
+
+    A contract of this house lies in the folder of its family and states everything; one that is given as a file may
+    leave out what ``UNSAID`` says, and its text columns may hold line breaks unless they say otherwise.
+    """
     try:
+        content = file.read_bytes()
         written: Any = yaml.load(content, Loader=yaml.CSafeLoader)
         model = OpenDataContractStandard.model_validate(written)
-    except (yaml.YAMLError, ValueError) as fault:
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as fault:
         raise _bad(file, f"not a data contract: {type(fault).__name__}") from None
     properties = model.schema_[0].properties if model.schema_ else None
-    if not properties:
-        raise _bad(file, "no columns")
+    if not properties or len(model.schema_ or []) != 1:
+        raise _bad(file, "no columns, or more than one table")
     custom = _custom(model.customProperties)
-    missing = {"delivery", "periodColumn", "required", "classification", "delimiter", "quote", "listSeparator"}
-    missing -= set(custom)
-    if missing:
+    missing = set(UNSAID) - {"encodings", "forbiddenColumns"} - set(custom)
+    if of_this_house and missing:
         raise _bad(file, f"customProperties without {', '.join(sorted(missing))}")
-    separator = custom["listSeparator"]
-    keys = sorted((prop.primaryKeyPosition or 0, str(prop.name)) for prop in properties if prop.primaryKey)
+    custom = UNSAID | custom
+    for name, kind in (("encodings", list), ("forbiddenColumns", list), ("sheets", list), ("listSeparator", str)):
+        if not isinstance(custom.get(name, kind()), kind):
+            raise _bad(file, f"{name} is not a {kind.__name__}")
+    family, _, extract = str(model.id or file.stem).partition(".")
+    keys = sorted((prop.primaryKeyPosition or 0, place) for place, prop in enumerate(properties) if prop.primaryKey)
     result = Contract(
-        family=file.parent.name,
-        extract=file.stem,
+        family=file.parent.name if of_this_house else family,
+        extract=file.stem if of_this_house else extract or family,
         version=str(model.version),
         purpose=model.description.purpose or "" if model.description else "",
-        columns=tuple(_column(prop, custom["classification"], separator) for prop in properties),
-        key=tuple(name for _, name in keys),
+        columns=tuple(_column(file, prop, custom, of_this_house) for prop in properties),
+        key=tuple(str(properties[place].name) for _, place in keys),
         delivery=custom["delivery"],
-        period_column=custom.get("periodColumn"),
+        period_column=custom["periodColumn"],
         classification=custom["classification"],
-        encoding=",".join(custom.get("encodings", [])),
+        encodings=tuple(str(name).lower() for name in custom["encodings"]),
         delimiter=custom["delimiter"],
         quote=custom["quote"],
-        list_separator=separator,
-        forbidden_columns=tuple(custom.get("forbiddenColumns", [])),
+        list_separator=custom["listSeparator"],
+        forbidden_columns=tuple(str(name) for name in custom["forbiddenColumns"]),
         required=custom["required"] is True,
         staged=custom.get("staged", custom["required"]) is True,
         digest=store.sha256_bytes(content),
+        search_header=custom.get("header", "first") == "search",
+        sheets=tuple(str(name) for name in custom.get("sheets", [])),
+        full_width=custom.get("fullWidthDigits") is True,
+        composed=custom.get("unicodeForm", "as sent") == "NFC",
     )
-    _hold(file, model.id, result)
+    _hold(file, model.id if of_this_house else result.name, result)
+    choices = {"header": ("first", "search"), "unicodeForm": ("as sent", "NFC"), "fullWidthDigits": (True, False)}
+    for name, allowed in choices.items():
+        if custom.get(name, allowed[0]) not in allowed:
+            raise _bad(file, f"{name} is none of {', '.join(map(str, allowed))}")
+    if of_this_house and not result.key:
+        raise _bad(file, "there is no key")
     return result
 
 
-def _column(prop: SchemaProperty, classification: str, separator: str) -> Column:
+def _column(file: Path, prop: SchemaProperty, contract: dict[str, Any], of_this_house: bool) -> Column:
     custom = _custom(prop.customProperties)
+    options = prop.logicalTypeOptions or {}
+    written = str(prop.physicalType or prop.logicalType)
+    physical = re.sub(r"\s*([(),])\s*", r"\1", written.upper()).strip() if prop.physicalType else written
+    physical = re.sub(r"^(VARCHAR|CHAR|NVARCHAR)\(\d+\)$", "VARCHAR", physical).replace("NUMERIC", "DECIMAL")
+    physical = re.sub(r"^DECIMAL\((\d+)\)$", r"DECIMAL(\1,0)", physical)
+    unheld = sorted(set(options) - set(_LIMITS))
+    if unheld:
+        raise _bad(file, f"{prop.name}: logicalTypeOptions {', '.join(unheld)}, which is not held to")
+    aliases = custom.get("valueAliases", {})
+    if not isinstance(aliases, dict) or not all(isinstance(written, list) for written in aliases.values()):
+        raise _bad(file, f"{prop.name}: valueAliases is not a value with a list of what stands for it")
     codes = [
         code
         for rule in prop.quality or []
@@ -231,19 +336,22 @@ def _column(prop: SchemaProperty, classification: str, separator: str) -> Column
     ]
     return Column(
         name=str(prop.name),
-        physical_type=str(prop.physicalType),
-        required=bool(prop.required),
-        classification=prop.classification or classification,
+        physical_type=_TYPE_OF.get(physical, physical),
+        required=bool(prop.required) or bool(prop.primaryKey),
+        classification=prop.classification or contract["classification"],
         description=prop.description or "",
         aliases=tuple(str(alias) for alias in custom.get("aliases", [])),
         codes=tuple(str(code) for code in codes),
-        pattern=(prop.logicalTypeOptions or {}).get("pattern"),
+        pattern=options.get("pattern"),
         pseudonym=custom.get("pseudonym"),
-        value_aliases=tuple(
-            (str(alias), str(value)) for value, written in custom.get("valueAliases", {}).items() for alias in written
-        ),
-        multiline=custom.get("multiline") is True,
-        list_separator=separator,
+        value_aliases=tuple((str(alias), str(value)) for value, written in aliases.items() for alias in written),
+        multiline=custom.get("multiline", False if of_this_house or prop.primaryKey or codes else None),
+        list_separator=contract["listSeparator"],
+        format=options.get("format"),
+        limits=tuple((name, str(options[name])) for name in _LIMITS[2:] if name in options),
+        is_unique=prop.unique is True,
+        may_have_exponent=custom.get("exponent") is True,
+        may_have_outer_space=custom.get("outerSpace") == "keep",
     )
 
 
@@ -251,10 +359,15 @@ def _hold(file: Path, identity: str | None, contract: Contract) -> None:
     """Stop at a contract that code could misread; each line is one promise about the YAML."""
     columns = contract.columns
     names = [name for column in columns for name in {column.name, *column.aliases}]
+    marks = (contract.delimiter, contract.quote, contract.list_separator)
     faults = {
         f"id {identity!r} is not {contract.name}": identity != contract.name,
         "a column's physicalType is unknown": not all(_PHYSICAL_TYPE.fullmatch(c.physical_type) for c in columns),
-        "a column's name is not plain": not all(re.fullmatch("[a-z][a-z0-9_]*", c.name) for c in columns),
+        "a column's type keeps more than 38 digits": any(
+            not 1 <= max(c.decimals, c.digits) <= 38 or c.decimals > c.digits for c in columns if c.kind == "DECIMAL"
+        ),
+        "a column's name is not plain": not all(_NAME.fullmatch(c.name) for c in columns),
+        "two columns differ by case only": len({c.name.lower() for c in columns}) != len(columns),
         "a name or alias belongs to two columns": len(names) != len(set(names)),
         "a column's classification is unknown": any(c.classification not in CLASSIFICATIONS for c in columns),
         "an alias of a value is another value, or stands for two, or for none": any(
@@ -264,16 +377,21 @@ def _hold(file: Path, identity: str | None, contract: Contract) -> None:
             c.pseudonym not in (None, *PSEUDONYMS) or (c.pseudonym and c.physical_type != "VARCHAR") for c in columns
         ),
         "it is required and not staged": contract.required and not contract.staged,
-        "there is no key": not contract.key,
+        "a column's pattern is no regular expression": not all(_is_pattern(c.pattern) for c in columns),
+        "a column's format is unknown": any(c.format and sql_format(c.format) is None for c in columns),
+        "a format is of no date": any(c.format and c.kind not in ("DATE", "TIMESTAMP") for c in columns),
+        "a limit is no number": not all(_NUMBER.fullmatch(limit) for c in columns for _, limit in c.limits),
+        "multiline is neither true nor false": any(c.multiline not in (True, False, None) for c in columns),
         "a key column is not required": any(not c.required for c in columns if c.name in contract.key),
         "delivery is unknown": contract.delivery not in DELIVERIES,
         "periodColumn is not a date or instant of the contract": contract.period_column is not None
         and not any(c.name == contract.period_column and c.physical_type in ("DATE", "TIMESTAMP") for c in columns),
-        "encodings other than utf-8 are not read": contract.encoding != "utf-8",
-        "delimiter, quote and listSeparator are not three single characters": any(
-            not isinstance(mark, str) or len(mark) != 1
-            for mark in (contract.delimiter, contract.quote, contract.list_separator)
+        "an encoding is none of " + ", ".join(ENCODINGS): not contract.encodings
+        or not set(contract.encodings) <= set(ENCODINGS),
+        "delimiter, quote and listSeparator are not single characters": any(
+            not isinstance(mark, str) or len(mark) != 1 or mark in "\r\n" for mark in marks
         ),
+        "delimiter and quote are the same": contract.delimiter == contract.quote,
         "a column of the contract is forbidden by it": any(contract.forbids(c.name) for c in columns),
     }
     for fault, is_so in faults.items():
@@ -290,6 +408,39 @@ def _are_aliases(column: Column) -> bool:
         and not set(written) & set(values)
         and {value for _, value in column.value_aliases} <= set(values)
     )
+
+
+def sql_format(pattern: str) -> tuple[str, str, bool] | None:
+    """A date format of the standard as regular expression and strptime format, and whether it names the offset.
+
+    None for one that is not held to: every part of a date is written in full digits, in some order.
+    """
+    parts = re.findall(r"yyyy|MM|dd|HH|mm|ss|X{3}|'[^']*'|[^A-Za-z']", pattern)
+    names = [part for part in parts if part in _DATE_PARTS]
+    if "".join(parts) != pattern or len(names) != len(set(names)) or not {"yyyy", "MM", "dd"} <= set(names):
+        return None
+    expressions, formats = [], []
+    for part in parts:
+        if part in _DATE_PARTS:
+            expression, code = _DATE_PARTS[part]
+        else:
+            text = part.strip("'") if len(part) > 1 else part
+            expression, code = re.escape(text), text.replace("%", "%%")
+        expressions.append(expression)
+        formats.append(code)
+    return "".join(expressions), "".join(formats), _OFFSET in names
+
+
+def _is_pattern(pattern: str | None) -> bool:
+    try:
+        return pattern is None or bool(re.compile(pattern))
+    except (re.error, TypeError):
+        return False
+
+
+def _composed(name: str) -> str:
+    """A name in its composed form: what looks the same letter for letter is the same name."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _custom(properties: Sequence[Any] | None) -> dict[str, Any]:

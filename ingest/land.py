@@ -14,7 +14,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -24,15 +24,15 @@ from zoneinfo import ZoneInfo
 from fsspec.core import url_to_fs
 
 from ingest.contract import Contract, contract, contracts
+from ingest.opening import FORMATS
 from pipeline import store
 from pipeline.errors import RefusedExtract
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
 
 MANIFEST = ".manifest.json"
-FORMATS = (".csv", ".csv.gz")
 IN_TRANSIT = (".part", ".partial", ".filepart", ".tmp", ".crdownload")
-MAX_SENT_BYTES = 1 << 29  # a file as sent; the biggest sample extract is a twentieth of this
+MAX_SENT_BYTES = 1 << 34  # a file as sent
 MAX_MANIFEST_BYTES = 1 << 16
 COVERAGES = ("full", "delta")  # every record there is, or what changed; a snapshot is always full
 
@@ -106,6 +106,30 @@ def refusals(receipts: Iterable[Mapping[str, Any]]) -> list[RefusedExtract]:
         for receipt in receipts
         if receipt["outcome"] == "refused" and (refusal := receipt["refusal"])
     ]
+
+
+def held_to_manifest(
+    settings: Settings, manifest: Path, promised: Contract, file: Path
+) -> tuple[dict[str, Any], list[str]]:
+    """The manifest of one file outside of landing, whose name is its SHA-256. Returns it and what it leaves unproven.
+
+    Raises RefusedExtract if the file is not what the manifest promises.
+    """
+    status = os.lstat(manifest)
+    found = _Found(
+        path=manifest.name,
+        size=status.st_size,
+        modified="",
+        is_file=stat.S_ISREG(status.st_mode),
+        open=partial(_open_regular, str(manifest)),
+    )
+    try:
+        sent = _manifest(found)
+    except _ChangedWhileReadError:
+        raise _broken_manifest("a manifest that cannot be read", "a JSON object in UTF-8") from None
+    _hold_to(sent, promised, replace(found, size=file.stat().st_size), file.name, settings.now(), settings.timezone)
+    unproven = [] if "sha256" in sent else ["the manifest names no sha256: whether the bytes are the sender's is open"]
+    return sent, unproven
 
 
 def _take(settings: Settings, found: _Found, manifest: _Found | None) -> dict[str, Any]:
@@ -320,8 +344,8 @@ def _stop_unless_format(name: str) -> None:
         raise RefusedExtract(
             "Files of this kind are not read.",
             found=f"a name that ends in {Path(name).suffix or 'nothing'}",
-            expected="a name that ends in " + " or ".join(FORMATS),
-            rule="ingest/land.py, FORMATS",
+            expected="a name that ends in " + ", ".join(FORMATS),
+            rule="ingest/opening.py, FORMATS",
             next_step="ask the sender for CSV in UTF-8, plain or compressed with gzip",
         )
 

@@ -1,140 +1,302 @@
 """The strict scan: where records begin and end, and whether each has its cells. No other part decides structure.
 
 Each physical line of a file is accounted for once: as header, blank, part of a good record or part of a broken one.
+A file is read in blocks. A block in which every line is one record in order (quotes in pairs, each pair around one
+cell, as many delimiters a line as the contract has) is proven with a few passes of NumPy; every other block is read
+record by record. Both leave the same: text that DuckDB cannot misread, one line of cells for each record.
 """
 
 from __future__ import annotations
 
 import re
-import zlib
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
 
 from ingest.contract import Column, Contract
-from ingest.quarantine import Broken
+from ingest.quarantine import Broken, Finder, Quarantine
 from pipeline.errors import RefusedExtract
 
-MAX_TEXT_BYTES = 1 << 30
-MAX_RATIO = 200  # CSV of repeated codes shrinks to a fiftieth; more than this is not an extract
-SEPARATOR = "\x1f"  # between the cells of a scanned record; a control character, so no good cell holds it
-_BOM = b"\xef\xbb\xbf"
-_PLAIN_CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r") + b"\x7f"
+BLOCK = 1 << 18  # what fits a processor's cache is counted fastest
+MAX_RECORD_BYTES = 1 << 23
+MAX_LINE_BYTES = 1 << 26  # a line without end is no text
+MAX_LINES_BYTES = 1 << 16  # how far the end of a quoted cell is looked for where no column is declared multiline
+MAX_PREAMBLE_LINES = 50  # where the contract says that the header is searched for
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffd]|\r(?!\n)")
+# First and last bytes of whatever counts as white space; letters share some of them, so they only raise a doubt.
+_SPACE_LIKE = np.zeros(256, bool)
+_SPACE_LIKE[[9, 32, *range(0x80, 0xB0), 0xC2, 0xE1, 0xE2, 0xE3]] = True
+_BEYOND_ASCII = (b"\xc2", b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\xef\xbb\xbf", b"\xef\xbf\xbd")
+
+
+@dataclass(frozen=True)
+class Text:
+    """Delimited text in UTF-8, its lines ending in LF or CRLF."""
+
+    file: Path
+    delimiter: str
+    quote: str
 
 
 @dataclass(frozen=True)
 class Scan:
-    """A file in records. Five lists run side by side: a good record's number, first line, lines, own text and cells."""
+    """What a file holds. ``clean`` has one line for each record; a broken one's has empty cells, for it must not load.
 
+    ``columns`` are the contract's in the order of the file. ``skip`` says how many lines of ``clean`` are no record.
+    """
+
+    text: Text
     columns: tuple[Column, ...]
+    records: int
     lines: int
+    header_lines: int
     blank_lines: int
     ends_with_newline: bool
-    numbers: list[int] = field(repr=False)
-    first_lines: list[int] = field(repr=False)
-    spans: list[int] = field(repr=False)
-    texts: list[str] = field(repr=False)
-    cells: list[str] = field(repr=False)
-    broken: list[Broken] = field(repr=False)
+    clean: Path
+    skip: int
+    longest: int
+    may_have_outer_space: bool
+    blocks: tuple[_Block, ...]
 
-    @property
-    def records(self) -> int:
-        """All records of the file, good and broken."""
-        return len(self.numbers) + len(self.broken)
-
-
-def unpacked(content: bytes) -> bytes:
-    """The bytes inside a gzip file, within limits. Raises RefusedExtract if it is cut short, broken or a bomb."""
-    limit = min(MAX_TEXT_BYTES, MAX_RATIO * len(content) + (1 << 20))
-    parts: list[bytes] = []
-    size, rest = 0, content
-    try:
-        while rest:
-            unpacker = zlib.decompressobj(wbits=31)
-            parts.append(unpacker.decompress(rest, limit - size + 1))
-            size += len(parts[-1])
-            if size > limit:
-                raise _refused(
-                    "The compressed file is too big inside.",
-                    found=f"more than {limit} bytes from {len(content)}",
-                    expected=f"at most {MAX_RATIO} times its size, and {MAX_TEXT_BYTES} bytes",
-                    next_step="ask the sender for the file without compression, or split",
-                )
-            if not unpacker.eof:
-                raise zlib.error("cut short")
-            rest = unpacker.unused_data
-    except zlib.error:
-        raise _refused(
-            "The compressed file cannot be unpacked.",
-            found="gzip data that is broken or cut short",
-            expected="a whole gzip file",
-            next_step="ask the sender for the file anew",
-        ) from None
-    return b"".join(parts)
+    def find(self, numbers: Iterable[int]) -> Iterator[tuple[int, int, int, str]]:
+        """Number, first line, lines and own text of the records asked for, which come in rising order."""
+        blocks = iter(self.blocks)
+        block, found = next(blocks, None), iter(())
+        with self.text.file.open("rb") as stream:
+            grammar = _Grammar.of(self.text, self.columns)
+            place: tuple[int, int, int, str] | None = None
+            for number in numbers:
+                while block is not None and number >= block.record + block.records:
+                    block, found, place = next(blocks, None), iter(()), None
+                if block is None:
+                    return
+                if place is None:
+                    # What was decided with a look past the block's end is decided so again.
+                    stream.seek(block.offset)
+                    content = stream.read(block.size + 2 * grammar.look)
+                    found = _numbered(block, content, len(content) < block.size + 2 * grammar.look, grammar)
+                while place is None or place[0] < number:
+                    place = next(found)
+                yield place
 
 
-def scan(content: bytes, contract: Contract) -> Scan:
-    """Split a file into records by its contract.
+@dataclass(frozen=True)
+class _Block:
+    record: int  # number of the first record
+    records: int
+    line: int  # number of the first line
+    offset: int
+    size: int
 
-    Raises RefusedExtract for a fault of the whole file: encoding, header, or a quote that is never closed.
+
+@dataclass(frozen=True)
+class _Record:
+    """One record, or one blank line, as it stands; ``clean`` is its line for DuckDB."""
+
+    text: str
+    lines: int
+    reason: str | None
+    column: str | None
+    is_blank: bool
+    clean: str
+
+
+def scan(text: Text, contract: Contract, quarantine: Quarantine, clean: Path) -> Scan:
+    """Split a file into records by its contract; broken ones go to the quarantine.
+
+    Raises RefusedExtract for a fault of the whole file: its header, or a quote that is never closed where a cell may
+    have lines.
     """
-    text = _decoded(content)
-    lines = text.split("\n")
-    ends_with_newline = lines[-1] == ""
-    if ends_with_newline:
-        lines.pop()
-    grammar = _grammar(contract.delimiter, contract.quote)
-    columns = contract.match_header(_header(lines, grammar))
-    has_controls = _may_have_controls(content, text)
-    numbers: list[int] = []
-    first_lines: list[int] = []
-    spans: list[int] = []
-    texts: list[str] = []
-    cells: list[str] = []
-    broken: list[Broken] = []
-    number = blank_lines = 0
-    index, offset = 1, len(lines[0]) + 1
-    while index < len(lines):
-        line = lines[index]
-        end, span = offset + len(line) + 1, 1
-        if line in ("", "\r"):
-            blank_lines += 1
-            index, offset = index + 1, end
-            continue
-        number += 1
-        reason: str | None = None
-        column: str | None = None
-        if contract.quote not in line:
-            joined = line.removesuffix("\r").replace(contract.delimiter, SEPARATOR)
-            if joined.count(SEPARATOR) + 1 != len(columns):
-                reason = "width"
-        elif match := grammar.record.match(text, offset):
-            end = match.end()
-            span = text.count("\n", offset, end) + (text[end - 1] != "\n")
-            found = grammar.cells(match[1])
-            joined = SEPARATOR.join(found)
-            if len(found) != len(columns):
-                reason = "width"
-            elif span > 1 and (column := _swallowing(columns, found)):
-                reason = "line_break"
-        else:
-            # The record ends with its first line: a quote gone astray must not take its neighbors with it.
-            _stop_if_never_closed(text, offset, index + 1, grammar)
-            joined, reason = "", "stray_quote"
-        own = text[offset:end]
-        if has_controls and _CONTROL.search(own):
-            reason, column = "control_character", None
-        if reason:
-            broken.append(Broken(number, index + 1, span, column, reason, own))
-        else:
-            numbers.append(number)
-            first_lines.append(index + 1)
-            spans.append(span)
-            texts.append(own)
-            cells.append(joined)
-        index, offset = index + span, end
-    found_all = numbers, first_lines, spans, texts, cells, broken
-    return Scan(columns, len(lines), blank_lines, ends_with_newline, *found_all)
+    with text.file.open("rb") as stream:
+        columns, header_lines, start = _find_header(stream, text, contract)
+        return _Scanner(text, columns, header_lines, start, quarantine, clean).read(stream)
+
+
+class _Scanner:
+    def __init__(
+        self, text: Text, columns: tuple[Column, ...], header: int, start: int, quarantine: Quarantine, clean: Path
+    ) -> None:
+        self.text, self.columns, self.quarantine, self.clean = text, columns, quarantine, clean
+        self.grammar = _Grammar.of(text, columns)
+        self.header_lines, self.start = header, start
+        self.offset, self.line = start, header + 1
+        self.records = self.blank_lines = self.longest = 0
+        self.blocks: list[_Block] = []
+        self.may_have_outer_space = False
+        self.copy: BinaryIO | None = None
+
+    def read(self, stream: BinaryIO) -> Scan:
+        stream.seek(self.start)
+        rest, wanted, ends_with_newline = b"", BLOCK, True
+        try:
+            while True:
+                more = stream.read(wanted)
+                block = rest + more
+                if not block:
+                    break
+                is_last = len(more) < wanted
+                whole = len(block) if is_last else block.rfind(b"\n") + 1
+                used = whole if self._prove(block[:whole]) else self._split(block[:whole], is_last)
+                ends_with_newline = block.endswith(b"\n")
+                rest = block[used:]
+                # A record that goes on past the block is looked at again with twice as much of it.
+                wanted = BLOCK if used else max(BLOCK, len(rest))
+                if len(rest) > MAX_LINE_BYTES:
+                    raise _refused(
+                        "A line does not end.",
+                        found=f"no end within {MAX_LINE_BYTES} bytes from line {self.line}",
+                        expected="records of a few thousand bytes",
+                        next_step="ask the sender for the file anew; is it the text format that its name says?",
+                    )
+                if is_last:
+                    break
+        finally:
+            if self.copy:
+                self.copy.close()
+        return Scan(
+            self.text,
+            self.columns,
+            self.records,
+            self.line - 1,
+            self.header_lines,
+            self.blank_lines,
+            ends_with_newline,
+            self.clean if self.copy else self.text.file,
+            0 if self.copy else self.header_lines,
+            self.longest,
+            self.may_have_outer_space,
+            tuple(self.blocks),
+        )
+
+    def _prove(self, block: bytes) -> bool:
+        """Take a block in which each line is one record in order; nothing is taken, and False said, at any doubt."""
+        proof = _proven(block, self.text, len(self.columns))
+        if proof is None:
+            return False
+        if b"\r" in block:
+            self._copied(block.replace(b"\r\n", b"\n"))
+        elif self.copy:
+            self.copy.write(block)
+        self.longest = max(self.longest, proof.longest)
+        self.may_have_outer_space |= proof.may_have_outer_space
+        self._took(proof.records, proof.records, len(block))
+        return True
+
+    def _split(self, block: bytes, is_last: bool) -> int:
+        """Take what is decided of a block, record by record. Returns how many bytes that is."""
+        lines: list[str] = []
+        size, number, line = 0, self.records, self.line
+        for record in _records(block.decode(), self.grammar, is_last, line):
+            if not record.is_blank:
+                number += 1
+                lines.append(record.clean)
+                if record.reason:
+                    self.quarantine.add(
+                        Broken(number, line, record.lines, record.column, record.reason, record.text), Finder.SCAN
+                    )
+            else:
+                self.blank_lines += 1
+            line += record.lines
+            length = len(record.text) if record.text.isascii() else len(record.text.encode())
+            size, self.longest = size + length, max(self.longest, length)
+        if size:
+            self.may_have_outer_space = True
+            self._copied("".join(lines).encode())
+            self._took(len(lines), line - self.line, size)
+        return size
+
+    def _took(self, records: int, lines: int, size: int) -> None:
+        self.blocks.append(_Block(self.records + 1, records, self.line, self.offset, size))
+        self.records, self.line, self.offset = self.records + records, self.line + lines, self.offset + size
+
+    def _copied(self, lines: bytes) -> None:
+        """Write a block that is not as it was sent; until the first of them, the file itself is clean."""
+        if self.copy is None:
+            self.copy = self.clean.open("wb")
+            with self.text.file.open("rb") as before:
+                before.seek(self.start)
+                _copy_bytes(before, self.copy, self.offset - self.start)
+        self.copy.write(lines)
+
+
+def _copy_bytes(source: BinaryIO, target: BinaryIO, size: int) -> None:
+    while size > 0 and (part := source.read(min(size, BLOCK))):
+        target.write(part)
+        size -= len(part)
+
+
+@dataclass(frozen=True)
+class _Proof:
+    """What is known of a block in which each line is one record in order."""
+
+    records: int
+    longest: int
+    may_have_outer_space: bool
+
+
+def _proven(block: bytes, text: Text, width: int) -> _Proof | None:
+    """The proof that each line of a block is one record of that many cells, or nothing where anything is in doubt."""
+    if not block.endswith(b"\n") or len(text.delimiter.encode()) > 1 or len(text.quote.encode()) > 1:
+        return None
+    delimiter, quote = ord(text.delimiter), ord(text.quote)
+    signs = np.frombuffer(block, np.uint8)
+    has_quotes = text.quote.encode() in block
+    is_mark = (signs == delimiter) | (signs == 10)
+    places = np.flatnonzero(is_mark | (signs == quote) if has_quotes else is_mark)
+    marks = signs[places]
+    opening = closing = places[:0]
+    if has_quotes:
+        is_quote = marks == quote
+        is_inside = np.bitwise_and(np.cumsum(is_quote, dtype=np.uint32), 1).astype(bool)
+        opening, closing = places[is_quote & is_inside], places[is_quote & ~is_inside]
+        if not _are_in_pairs(signs, opening, closing, delimiter, quote):
+            return None
+        is_outside = ~(is_quote | is_inside)
+        if is_inside[marks == 10].any():
+            return None
+        places, marks = places[is_outside], marks[is_outside]
+    if len(places) % width or not (marks[width - 1 :: width] == 10).all():
+        return None
+    ends = places[width - 1 :: width]
+    if np.count_nonzero(marks == 10) != len(ends):
+        return None
+    returns = int(np.count_nonzero(signs == 13)) if b"\r" in block else 0
+    if returns not in (0, len(ends)) or (returns and not (signs[ends - 1] == 13).all()):
+        return None
+    tabs = int(np.count_nonzero(signs == 9)) if b"\t" in block else 0
+    if np.count_nonzero(signs < 32) != len(ends) + returns + tabs or b"\x7f" in block:
+        return None
+    if not block.isascii() and _has_controls_beyond_ascii(block, signs):
+        return None
+    lengths = np.diff(ends, prepend=-1)
+    longest = int(lengths.max())
+    if lengths.min() <= (2 if returns else 1) or longest > MAX_RECORD_BYTES:
+        return None
+    beside = (places[:-1] + 1, places - 1, opening + 1, closing - 1, ends - 2 if returns else ends[:0])
+    return _Proof(
+        len(ends), longest, any(_SPACE_LIKE[signs[found]].any() for found in beside) or bool(_SPACE_LIKE[signs[0]])
+    )
+
+
+def _has_controls_beyond_ascii(block: bytes, signs: np.ndarray) -> bool:
+    c2 = np.flatnonzero(signs == 0xC2)
+    return bool((signs[c2 + 1] < 0xA0).any()) or any(mark in block for mark in _BEYOND_ASCII[1:])
+
+
+def _are_in_pairs(signs: np.ndarray, opening: np.ndarray, closing: np.ndarray, delimiter: int, quote: int) -> bool:
+    """Whether each quote opens or closes a cell, or is one half of a doubled quote."""
+    if len(opening) != len(closing):
+        return False
+    before, after = signs[opening - 1], signs[closing + 1]
+    begins = (before == delimiter) | (before == 10) | (opening == 0)
+    begins[1:] |= opening[1:] == closing[:-1] + 1
+    closes = (after == delimiter) | (after == 10) | (after == 13)
+    closes[:-1] |= opening[1:] == closing[:-1] + 1
+    return bool(begins.all() and closes.all())
 
 
 @dataclass(frozen=True)
@@ -143,10 +305,23 @@ class _Grammar:
 
     delimiter: str
     quote: str
+    columns: tuple[Column, ...]
+    has_lines: bool  # whether a column is declared multiline
+    look: int  # how far the end of a quoted cell is looked for
     record: re.Pattern[str]  # a whole record with its line end; group 1 is its cells
     good_cells: re.Pattern[str]  # the cells before the first one that breaks the grammar
     closed: re.Pattern[str]  # one quoted cell
     cell: re.Pattern[str]
+
+    @staticmethod
+    def of(text: Text, columns: tuple[Column, ...]) -> _Grammar:
+        """The grammar of a file."""
+        return _grammar(text.delimiter, text.quote, columns)
+
+    @property
+    def empty(self) -> str:
+        """A line of empty cells."""
+        return (self.delimiter * (len(self.columns) - 1) or self.quote * 2) + "\n"
 
     def cells(self, record: str) -> list[str]:
         """The values of a record that matched, without their quotes."""
@@ -157,13 +332,17 @@ class _Grammar:
 
 
 @cache
-def _grammar(delimiter: str, quote: str) -> _Grammar:
+def _grammar(delimiter: str, quote: str, columns: tuple[Column, ...]) -> _Grammar:
     d, q = re.escape(delimiter), re.escape(quote)
     closed = f"{q}(?:[^{q}]++|{q}{q})*+{q}"
     cell = f"(?:{closed}|[^{q}{d}\n]*+)"
+    has_lines = any(column.multiline for column in columns)
     return _Grammar(
         delimiter=delimiter,
         quote=quote,
+        columns=columns,
+        has_lines=has_lines,
+        look=MAX_RECORD_BYTES if has_lines else MAX_LINES_BYTES,
         record=re.compile(f"((?:{cell}{d})*+{cell})\r?(?:\n|\\Z)"),
         good_cells=re.compile(f"(?:{cell}{d})*+"),
         closed=re.compile(closed),
@@ -171,53 +350,124 @@ def _grammar(delimiter: str, quote: str) -> _Grammar:
     )
 
 
-def _header(lines: list[str], grammar: _Grammar) -> list[str]:
-    header = grammar.record.fullmatch(lines[0]) if lines else None
-    if header is None:
-        raise _refused(
-            "The file has no header that can be read.",
-            found="an empty file" if not lines else "a first line with a quote astray or a line break in it",
-            expected="the names of the columns in the first line",
-            next_step="ask the sender for the file with its header as first line",
-        )
-    return grammar.cells(header[1])
+def _numbered(block: _Block, content: bytes, is_last: bool, grammar: _Grammar) -> Iterator[tuple[int, int, int, str]]:
+    number, line = block.record, block.line
+    for record in _records(content.decode(errors="ignore"), grammar, is_last, line):
+        if not record.is_blank:
+            yield number, line, record.lines, record.text
+            number += 1
+        line += record.lines
 
 
-def _decoded(content: bytes) -> str:
-    try:
-        return content.removeprefix(_BOM).decode("utf-8")
-    except UnicodeDecodeError as fault:
-        raise _refused(
-            "The file is not in UTF-8.",
-            found=f"a byte that UTF-8 does not have, in line {content.count(10, 0, fault.start) + 1}",
-            expected="UTF-8, with or without a byte order mark",
-            next_step="ask the sender to export in UTF-8; a file is never converted by guessing",
-        ) from None
+def _records(text: str, grammar: _Grammar, is_last: bool, first_line: int) -> Iterator[_Record]:
+    """The records and blank lines of a text that begins with one; stops at what cannot be decided without more."""
+    offset, size = 0, len(text)
+    width = len(grammar.columns)
+    controls = _CONTROL.search(text)
+    while offset < size:
+        end = text.find("\n", offset) + 1 or size
+        line = text[offset:end]
+        bare = line.rstrip("\n").removesuffix("\r") if line.endswith("\n") else line
+        if bare == "":
+            yield _Record(line, 1, None, None, True, "")
+            offset = end
+            continue
+        reason: str | None = None
+        column: str | None = None
+        lines, clean = 1, bare + "\n"
+        if grammar.quote not in line:
+            if line.count(grammar.delimiter) + 1 != width:
+                reason = "width"
+        else:
+            near = min(size, offset + grammar.look)
+            match = grammar.record.match(text, offset, near)
+            is_cut = match is not None and match.end() == near and text[near - 1] != "\n"
+            if near == size and not is_last and (is_cut or (not match and _is_open(text, offset, near, grammar))):
+                return
+            if match and not (is_cut and near < size):
+                found = grammar.cells(match[1])
+                if "\n" not in match[1]:
+                    reason = None if len(found) == width else "width"
+                elif (verdict := _of_several_lines(grammar, match[1], found)) is None:
+                    reason = "stray_quote"  # its first line only: a quote gone astray must not take its neighbors
+                else:
+                    (reason, column), end = verdict, match.end()
+                    lines = match[0].count("\n") + (not match[0].endswith("\n"))
+                    clean = match[1].removesuffix("\r") + "\n"
+            elif grammar.has_lines and _is_open(text, offset, near, grammar):
+                raise _refused(
+                    "A quote is opened and never closed.",
+                    found=f"an open quote in line {first_line + text.count(chr(10), 0, offset)}",
+                    expected="each quoted cell closed; what follows an open quote cannot be told apart",
+                    next_step="ask the sender to mend the line, or for the file anew: it may have been cut short",
+                )
+            else:
+                reason = "stray_quote"
+        own = text[offset:end]
+        if controls is not None and controls.start() < end:
+            if _CONTROL.search(own):
+                reason, column = "control_character", None
+            controls = _CONTROL.search(text, end)
+        if len(own) > MAX_RECORD_BYTES // 4 and len(own.encode()) > MAX_RECORD_BYTES:
+            reason, column = "too_long", None
+        yield _Record(own, lines, reason, column, False, grammar.empty if reason else clean)
+        offset = end
 
 
-def _may_have_controls(content: bytes, text: str) -> bool:
-    """Whether any record needs the look for control characters; most files are cleared in one quick pass."""
-    if len(content.translate(None, _PLAIN_CONTROLS)) != len(content):
-        return True
-    return (not text.isascii() or "\r" in text) and _CONTROL.search(text) is not None
+def _of_several_lines(grammar: _Grammar, record: str, cells: list[str]) -> tuple[str | None, str | None] | None:
+    """Reason and column of what is wrong with a record of several lines, if anything; None if it is no such record.
+
+    A quote gone astray that finds its end in a later line makes one record of several. That line then holds all the
+    delimiters of a record of its own, and is taken for one, unless each cell with lines is declared to have them.
+    """
+    width = len(grammar.columns)
+    swallowing = [column for column, cell in zip(grammar.columns, cells, strict=False) if "\n" in cell]
+    if len(cells) == width and all(column.multiline is True for column in swallowing):
+        return None, None
+    if any(line.count(grammar.delimiter) >= width - 1 for line in record.split("\n")[1:]):
+        return None
+    if len(cells) != width:
+        return "width", None
+    forbidding = next((column.name for column in swallowing if column.multiline is False), None)
+    return ("line_break", forbidding) if forbidding else (None, None)
 
 
-def _stop_if_never_closed(text: str, offset: int, line: int, grammar: _Grammar) -> None:
-    good = grammar.good_cells.match(text, offset)
+def _is_open(text: str, offset: int, near: int, grammar: _Grammar) -> bool:
+    """Whether the record's trouble is a quote that has not been closed so far, or perhaps has with the last sign."""
+    good = grammar.good_cells.match(text, offset, near)
     at = good.end() if good else offset
-    if text.startswith(grammar.quote, at) and grammar.closed.match(text, at) is None:
-        raise _refused(
-            "A quote is opened and never closed.",
-            found=f"an open quote in line {line + text.count(chr(10), offset, at)}",
-            expected="each quoted cell closed; what follows an open quote cannot be told apart",
-            next_step="ask the sender to mend the line, or for the file anew: it may have been cut short",
-        )
+    if not text.startswith(grammar.quote, at, near):
+        return False
+    closed = grammar.closed.match(text, at, near)
+    return closed is None or closed.end() == near
 
 
-def _swallowing(columns: tuple[Column, ...], cells: list[str]) -> str | None:
-    """The first column that holds a line break and may not."""
-    found = (column.name for column, cell in zip(columns, cells, strict=True) if "\n" in cell and not column.multiline)
-    return next(found, None)
+def _find_header(stream: BinaryIO, text: Text, contract: Contract) -> tuple[tuple[Column, ...], int, int]:
+    """The columns in the order of the file, the header's line, and where the records begin."""
+    grammar = _grammar(text.delimiter, text.quote, contract.columns)
+    refusal: RefusedExtract | None = None
+    for line in range(1, (MAX_PREAMBLE_LINES if contract.search_header else 1) + 1):
+        content = stream.readline(MAX_RECORD_BYTES)
+        if not content:
+            break
+        try:
+            header = grammar.record.fullmatch(content.decode())
+        except UnicodeDecodeError:
+            header = None
+        if header is None or (contract.search_header and not header[1].strip()):
+            continue
+        try:
+            return contract.match_header(grammar.cells(header[1])), line, stream.tell()
+        except RefusedExtract as fault:
+            # Of several lines, the one that comes nearest to a header says best what is wrong with it.
+            if refusal is None or "first line is not" in refusal.headline:
+                refusal = fault
+    raise refusal or _refused(
+        "The file has no header that can be read.",
+        found="an empty file" if not stream.tell() else "a first line with a quote astray or a line break in it",
+        expected="the names of the columns in the first line",
+        next_step="ask the sender for the file with its header as first line",
+    )
 
 
 def _refused(headline: str, *, found: str, expected: str, next_step: str) -> RefusedExtract:

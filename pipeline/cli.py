@@ -75,13 +75,30 @@ def land(settings: Settings) -> None:
 
 
 @main.command()
-@click.pass_obj
-def load(settings: Settings) -> None:
-    """Read what landed by its contract: good records to Parquet, every other one to quarantine."""
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.option("--contract", "promised", help="The contract of PATH: family.extract, or a contract file.")
+@click.option("--into", type=click.Path(path_type=Path), help="The folder for what becomes of PATH.")
+@click.pass_context
+def load(ctx: click.Context, path: Path | None, promised: str | None, into: Path | None) -> None:
+    """Read what landed by its contract: good records to Parquet, every other one to quarantine.
+
+    With a PATH, read that file alone, without a data folder: loaded.parquet, quarantine.parquet and receipt.json
+    appear in the folder --into, and one line of JSON tells the counts.
+    """
+    if (path is None) != (promised is None) or (path is None) != (into is None):
+        raise click.UsageError("PATH, --contract and --into go together; without all of them, what landed is loaded.")
+    if path is not None and promised is not None and into is not None:
+        from ingest.alone import load_file, summary
+
+        receipt, stop = load_file(ctx.obj, path, promised, into)
+        click.echo(summary(receipt))
+        if stop is not None:
+            raise stop
+        return
     from ingest.land import refusals
     from ingest.load import load
 
-    receipts = load(settings)
+    receipts = load(ctx.obj)
     _told(receipts, "loaded", "Every landed file is loaded.")
     _stop_at_first(refusals(receipts))
 

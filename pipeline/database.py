@@ -19,10 +19,12 @@ def connect(
     folders: Sequence[Path] = (),
     read_only: bool = False,
     ordered: bool = True,
+    spill: Path | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database file (or one in memory) that can touch nothing but itself and ``folders``.
 
-    ``ordered`` keeps the order of rows, so that the same rows give the same bytes; it uses one thread.
+    ``ordered`` keeps the order of rows, so that the same rows give the same bytes; it uses one thread. ``spill`` is a
+    folder for what does not fit into the memory.
     """
     connection = duckdb.connect(
         str(file) if file else ":memory:",
@@ -41,6 +43,8 @@ def connect(
         connection.execute("set allow_persistent_secrets = false")
         allowed = ", ".join("'" + str(path.resolve()).replace("'", "''") + "/'" for path in folders)
         connection.execute(f"set allowed_directories = [{allowed}]")
+        if spill is not None:
+            connection.execute("set temp_directory = '" + str(spill.resolve()).replace("'", "''") + "'")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         yield connection

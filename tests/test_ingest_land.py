@@ -125,7 +125,7 @@ def test_other_bytes_under_a_known_name_are_a_new_version_and_both_stay(settings
         ("a.csv", "0 folders"),
         ("hr/a.csv", "1 folders"),
         ("hr/entity/old/a.csv", "3 folders"),
-        ("hr/entity/a.xlsx", ".xlsx"),
+        ("hr/entity/a.xlsm", ".xlsm"),
         ("hr/entity/noname", "nothing"),
     ],
 )

@@ -1,0 +1,222 @@
+"""One file by one contract into one folder: ``hrdd load PATH --contract NAME --into FOLDER``.
+
+It works without Airflow, without a data folder and without any other part, so that other tools can drive it. It leaves
+``loaded.parquet``, ``quarantine.parquet`` and ``receipt.json``, and never ends in a traceback: whatever happens is a
+count, a quarantined record or a refusal with its reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+
+from ingest.casting import text
+from ingest.contract import CONTRACTS, Contract, contract, read_contract
+from ingest.land import MAX_SENT_BYTES, held_to_manifest
+from ingest.load import MEMORY, counts
+from ingest.pseudonym import keys, pseudonyms
+from ingest.reading import ROW_NUMBER, Reading, read, rewrite
+from pipeline import store
+from pipeline.database import connect, quoted
+from pipeline.errors import HrddError, RefusedExtract
+from pipeline.settings import Settings
+
+MANIFEST = ".manifest.json"
+MAX_KEPT_BYTES = 1 << 26  # a refused file up to this size is kept whole in quarantine.parquet
+_NOTHING = {"records_in": 0, "loaded": 0, "quarantined": 0, "lines_in": 0, "lines": None, "reasons": {}, "faults": []}
+_UNREADABLE_IN_SQL = set("*?[]{}")
+_BROKEN = "{record: 'bigint', line: 'bigint', lines: 'bigint', columns: 'varchar', reason: 'varchar', text: 'varchar'}"
+
+
+def load_file(settings: Settings, path: Path, name: str, into: Path) -> tuple[dict[str, Any], HrddError | None]:
+    """Load one file. Returns the receipt, and the error of a refusal; raises nothing for whatever the file holds.
+
+    ``name`` is ``family.extract``, ``family/extract`` or the path of a contract file. A manifest beside the file
+    (``PATH.manifest.json``) is held to. What an earlier call left in the folder is replaced.
+    """
+    receipt: dict[str, Any] = {"sent_as": path.name, "outcome": "refused", "refusal": None, "warnings": []} | _NOTHING
+    promised: Contract | None = None
+    stop: HrddError | None = None
+    try:
+        store.folder(into)
+        with _workspace(into) as folder:
+            workspace = Path(folder)
+            try:
+                promised = _contract(name)
+                receipt |= {"contract": promised.name, "contract_digest": promised.digest}
+                kept = _kept(path, workspace)
+                receipt |= {"sha256": kept.name, "bytes": kept.stat().st_size}
+                manifest, warnings = _manifest(settings, path, promised, kept)
+                with _connected(settings, workspace) as connection:
+                    reading = read(connection, kept, path.name, promised, manifest, workspace)
+                    if pseudonyms(promised):
+                        _hide_ids(settings, connection, promised, reading)
+                    _put(into, "loaded.parquet", reading.parquet)
+                    _put(into, "quarantine.parquet", _quarantined(connection, reading, workspace))
+                receipt |= {"outcome": "loaded", "warnings": warnings + reading.warnings} | counts(reading)
+            except HrddError as fault:
+                stop = fault
+            except Exception as fault:
+                # The bar is that nothing a file holds ends in a traceback; the kind of the fault may be told.
+                stop = _unexpected(fault)
+            if stop is not None:
+                receipt |= {"refusal": stop.parts()}
+                _leave_refused(settings, workspace, into, promised, stop)
+        store.write_json(into / "receipt.json", receipt)
+    except (OSError, duckdb.Error) as fault:
+        stop = stop or _unexpected(fault)
+        receipt |= {"outcome": "refused", "refusal": stop.parts()} | _NOTHING
+    return receipt, stop
+
+
+def summary(receipt: dict[str, Any]) -> str:
+    """The receipt as one line of JSON: how many records and lines, whether the file was refused, and why."""
+    refusal = receipt["refusal"]
+    return json.dumps(
+        {
+            "records": receipt["records_in"],
+            "loaded": receipt["loaded"],
+            "quarantined": receipt["quarantined"],
+            "lines": receipt["lines_in"],
+            "refused": receipt["outcome"] == "refused",
+            "reason": f"{refusal['headline']} Found: {refusal['found']}." if refusal else None,
+        },
+        ensure_ascii=True,
+    )
+
+
+def _contract(name: str) -> Contract:
+    file = Path(name)
+    if file.suffix in (".yaml", ".yml") or file.is_file():
+        return read_contract(file, of_this_house=file.resolve().is_relative_to(CONTRACTS))
+    family, _, extract = name.replace("/", ".").partition(".")
+    return contract(family, extract)
+
+
+def _workspace(into: Path) -> TemporaryDirectory[str]:
+    """Beside the results, unless SQL would read the folder's name as a pattern."""
+    has_patterns = _UNREADABLE_IN_SQL & set(str(into.resolve()))
+    return TemporaryDirectory(dir=None if has_patterns else into.resolve(), prefix=".put-")
+
+
+def _connected(settings: Settings, workspace: Path) -> Any:
+    bounded = replace(settings, memory_limit=MEMORY)
+    return connect(bounded, folders=[workspace], ordered=False, spill=workspace / "spill")
+
+
+def _kept(path: Path, workspace: Path) -> Path:
+    """The file's bytes under their SHA-256: DuckDB never sees a sender's name, and nobody changes them meanwhile."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as fault:
+        raise _unread(f"no file that can be opened ({type(fault).__name__})") from None
+    with os.fdopen(descriptor, "rb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise _unread("a folder, a device or a pipe")
+        if status.st_size > MAX_SENT_BYTES:
+            raise _unread(f"{status.st_size} bytes, more than {MAX_SENT_BYTES}")
+        digest = hashlib.sha256()
+        copy = workspace / "sent"
+        with copy.open("wb") as out:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+                out.write(block)
+    return copy.rename(workspace / digest.hexdigest())
+
+
+def _manifest(settings: Settings, path: Path, promised: Contract, kept: Path) -> tuple[dict[str, Any], list[str]]:
+    file = path.with_name(path.name + MANIFEST)
+    if not os.path.lexists(file):
+        return {}, ["no manifest: whether the file is whole cannot be proven"]
+    return held_to_manifest(settings, file, promised, kept)
+
+
+def _hide_ids(settings: Settings, connection: duckdb.DuckDBPyConnection, promised: Contract, reading: Reading) -> None:
+    """The ids of persons become pseudonyms here as everywhere."""
+    known = keys(settings)
+    known.arm(connection)
+    rewrite(
+        connection,
+        reading.parquet,
+        f"select * {known.replaced(promised)} from read_parquet({text(str(reading.parquet))})",
+    )
+
+
+def _quarantined(connection: duckdb.DuckDBPyConnection, reading: Reading, workspace: Path) -> Path:
+    lines, parquet = workspace / "quarantined.jsonl", workspace / "quarantine.parquet"
+    with lines.open("w", encoding="utf-8") as stream:
+        longest = 1 << 20
+        for record in reading.quarantine.broken():
+            longest = max(longest, 6 * stream.write(json.dumps(record, ensure_ascii=False) + "\n"))
+    connection.execute(
+        f"copy (select *, encode(text) as bytes from read_json({text(str(lines))}, columns = {_BROKEN}, "
+        f"format = 'newline_delimited', maximum_object_size = {longest})) to {text(str(parquet))} (format parquet)"
+        if len(reading.quarantine)
+        else f"copy ({_no_record()}) to {text(str(parquet))} (format parquet)"
+    )
+    return parquet
+
+
+def _no_record() -> str:
+    return (
+        "select null::bigint as record, null::bigint as line, null::bigint as lines, null::varchar as columns, "
+        "null::varchar as reason, null::varchar as text, null::blob as bytes limit 0"
+    )
+
+
+def _leave_refused(settings: Settings, workspace: Path, into: Path, promised: Contract | None, stop: HrddError) -> None:
+    """What a refused file leaves: no record, and its bytes, so that they can be looked at."""
+    kept = next((file for file in workspace.iterdir() if len(file.name) == 64), None)
+    empty, refused = workspace / "empty.parquet", workspace / "refused.parquet"
+    with _connected(settings, workspace) as connection:
+        columns = promised.columns if promised else ()
+        nothing = "".join(f"null::{c.physical_type} as {quoted(c.name)}, " for c in columns)
+        connection.execute(
+            f"copy (select {nothing}null::bigint as {ROW_NUMBER} limit 0) to {text(str(empty))} (format parquet)"
+        )
+        query = _no_record()
+        if kept is not None and kept.stat().st_size <= MAX_KEPT_BYTES:
+            query = (
+                "select null::bigint as record, null::bigint as line, null::bigint as lines, null::varchar as columns, "
+                f"{text(stop.headline)} as reason, null::varchar as text, content as bytes "
+                f"from read_blob({text(str(kept))})"
+            )
+        connection.execute(f"copy ({query}) to {text(str(refused))} (format parquet)")
+    _put(into, "loaded.parquet", empty)
+    _put(into, "quarantine.parquet", refused)
+
+
+def _put(into: Path, name: str, made: Path) -> None:
+    with store.put(into / name) as temporary:
+        shutil.move(made, temporary)
+    (into / name).chmod(0o600)
+
+
+def _unread(found: str) -> RefusedExtract:
+    return RefusedExtract(
+        "There is no file to read.",
+        found=found,
+        expected=f"the path of a regular file of at most {MAX_SENT_BYTES} bytes; links are not followed",
+        rule="docs/commands.md, hrdd load",
+        next_step="give the path of the file itself",
+    )
+
+
+def _unexpected(fault: BaseException) -> HrddError:
+    return RefusedExtract(
+        "The file could not be read.",
+        found=f"a fault that no rule foresees ({type(fault).__name__})",
+        expected="a file that is read, or refused by a rule",
+        rule="ingest/alone.py",
+        next_step="report this as a defect; nothing of the file was loaded",
+    )
