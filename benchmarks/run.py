@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import roofline
+from benchmarks import ingest, roofline
 from pipeline import store
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import PROJECT, Settings
@@ -27,7 +27,7 @@ QUARTER = FiscalQuarter.parse("FY2023-Q4")
 
 
 def main() -> int:
-    """Measure the steps as plain functions, the same chain through Airflow, and the roofline; print three tables."""
+    """Measure the steps as plain functions, the same chain through Airflow, and the roofline; print four tables."""
     out = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="hrdd-bench-") as folder:
         settings = Settings.load(PROJECT / "samples" / "settings.toml", Path(folder) / "functions")
@@ -44,7 +44,9 @@ def main() -> int:
             )
         )
         airflow = through_airflow(Path(folder) / "airflow")
+        reading = ingest.measure(Path(folder))
     _print(out, steps, plain, airflow)
+    _print_reading(out, reading)
     return 0
 
 
@@ -144,6 +146,25 @@ def _print(out: Console, steps: dict[str, float], plain: float, airflow: dict[st
         ("the whole run from an installed environment", whole, 150),
     ):
         out.print(f"{what}: {seconds:.1f} s, {seconds / bar:.0%} of the bar of {bar} s")
+
+
+def _print_reading(out: Console, reading: list[dict[str, Any]]) -> None:
+    table = Table(title="Reading strictly: to typed Parquet, 2 threads", title_justify="left")
+    for name in ("reader", "seconds", "MB/s", "records/s", "peak MB", "of plain DuckDB"):
+        table.add_column(name, justify="left" if name == "reader" else "right")
+    plain = reading[0]["seconds"]
+    for row in reading:
+        share = f"{plain / row['seconds']:.2f}" if "CSV" in row["reader"] else ""
+        table.add_row(
+            row["reader"],
+            f"{row['seconds']:.1f}",
+            f"{row['mb_per_second']:.0f}",
+            f"{row['records_per_second']:,.0f}",
+            f"{row['peak_mb']:.0f}",
+            share,
+        )
+    out.print(table)
+    out.print("bar: 0.60 of plain DuckDB for the CSV, under 1024 MB")
 
 
 def _moment(written: str) -> float:

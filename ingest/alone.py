@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import stat
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,7 +21,7 @@ import duckdb
 from ingest.casting import text
 from ingest.contract import CONTRACTS, Contract, contract, read_contract
 from ingest.land import MAX_SENT_BYTES, held_to_manifest
-from ingest.load import MEMORY, counts
+from ingest.load import bounded, counts
 from ingest.pseudonym import keys, pseudonyms
 from ingest.reading import ROW_NUMBER, Reading, read, rewrite
 from pipeline import store
@@ -109,8 +108,7 @@ def _workspace(into: Path) -> TemporaryDirectory[str]:
 
 
 def _connected(settings: Settings, workspace: Path) -> Any:
-    bounded = replace(settings, memory_limit=MEMORY)
-    return connect(bounded, folders=[workspace], ordered=False, spill=workspace / "spill")
+    return connect(bounded(settings), folders=[workspace], ordered=False, spill=workspace / "spill")
 
 
 def _kept(path: Path, workspace: Path) -> Path:

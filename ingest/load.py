@@ -99,12 +99,11 @@ def _load(settings: Settings, landed: dict[str, Any], file: Path) -> dict[str, A
     store.folder(place)
     with TemporaryDirectory(dir=place, prefix=".put-") as folder:
         workspace = Path(folder)
-        bounded = replace(settings, memory_limit=MEMORY)
         folders = [settings.place("raw"), settings.place("landed")]
         try:
             promised = contract(family, extract)
             receipt |= {"contract_version": promised.version, "contract_digest": promised.digest}
-            with connect(bounded, folders=folders, ordered=False, spill=workspace / "spill") as connection:
+            with connect(bounded(settings), folders=folders, ordered=False, spill=workspace / "spill") as connection:
                 reading = read(connection, file, landed["sent_as"], promised, landed["manifest"] or {}, workspace)
                 as_of_date = _as_of_date(settings, connection, promised, landed, reading)
                 known = keys(settings) if pseudonyms(promised) else None
@@ -143,6 +142,11 @@ def _load(settings: Settings, landed: dict[str, Any], file: Path) -> dict[str, A
     }
     store.write_json(place / f"{extract_id}.json", receipt)
     return receipt
+
+
+def bounded(settings: Settings) -> Settings:
+    """The settings with the memory that reading a file may take."""
+    return replace(settings, memory_limit=MEMORY)
 
 
 def counts(reading: Reading) -> dict[str, Any]:

@@ -1,0 +1,131 @@
+"""What reading strictly costs: a CSV of ten million records, and a workbook of 100,000, beside plain DuckDB.
+
+Both write typed Parquet from the same file in the same run, with the same two threads. Plain DuckDB checks nothing but
+that it can cast; here every check is on.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import xlsxwriter
+
+RECORDS = 10_000_000
+ROWS = 100_000
+CONTRACT = """apiVersion: v3.1.0
+kind: DataContract
+id: bench.case
+version: 1.0.0
+status: active
+schema:
+- name: case
+  properties:
+  - {name: case_id, logicalType: string, primaryKey: true}
+  - {name: received_on, logicalType: date, required: true}
+  - {name: submitted_at, logicalType: timestamp}
+  - name: region
+    logicalType: string
+    quality: [{type: library, metric: invalidValues, arguments: {validValues: [JP, EMEA, APAC]}, mustBe: 0}]
+  - {name: country_iso2, logicalType: string, logicalTypeOptions: {pattern: '[A-Z]{2}'}}
+  - {name: intake, logicalType: string}
+  - {name: entity_code, logicalType: string}
+  - {name: anonymous, logicalType: boolean}
+  - {name: days_open, logicalType: integer}
+  - {name: amount, logicalType: number, physicalType: 'DECIMAL(12,2)'}
+  - {name: note, logicalType: string}
+  - {name: reference, logicalType: string}
+"""
+TABLE = """
+select 'C' || lpad(i::varchar, 9, '0') as case_id, (date '2020-04-01' + (i * 7919 % 1096)::int)::date as received_on,
+    {instant} as submitted_at, ['JP', 'EMEA', 'APAC'][1 + i % 3] as region,
+    ['JP', 'AU', 'DE', 'CN', 'US'][1 + i % 5] as country_iso2, ['WEB', 'PHONE', 'MAIL'][1 + i % 3] as intake,
+    'E' || lpad((i * 31 % 977)::varchar, 4, '0') as entity_code, i * 31 % 3 = 0 as anonymous, i * 17 % 365 as days_open,
+    ((i * 7919 % 10000000) / 100)::decimal(12, 2) as amount,
+    'handled by office ' || (i * 13 % 997) || ', follow-up' as note, md5(i::varchar) as reference
+from range({records}) as t(i)
+"""
+INSTANT = "strftime(timestamp '2020-04-01' + to_seconds(i * 7919 % 90000000), '%Y-%m-%dT%H:%M:%S+09:00')"
+
+
+def measure(folder: Path, records: int = RECORDS, rows: int = ROWS) -> list[dict[str, Any]]:
+    """Write both files into a folder and read them; returns what each reader took.
+
+    Each reader runs in a process of its own, so that ``peak_mb`` is its own.
+    """
+    contract, big, book = folder / "case.yaml", folder / "case.csv", folder / "case.xlsx"
+    contract.write_text(CONTRACT, encoding="utf-8")
+    table = TABLE.format(instant=INSTANT, records=records)
+    with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute(f"copy ({table}) to '{big}' (format csv, header, quote '\"')")
+        few = connection.execute(TABLE.format(instant=INSTANT, records=rows))
+        names = [column[0] for column in few.description or []]
+        with xlsxwriter.Workbook(book, {"constant_memory": True, "strings_to_urls": False}) as made:
+            sheet = made.add_worksheet()
+            day = made.add_format({"num_format": "yyyy-mm-dd"})
+            sheet.write_row(0, 0, names)
+            for number, row in enumerate(few.fetchall(), 1):
+                for place, value in enumerate(row):
+                    if place == 1:
+                        sheet.write_datetime(number, place, value, day)
+                    else:
+                        sheet.write(number, place, value)
+    runs = [
+        ("plain DuckDB, CSV", "plain", big, records),
+        ("hrdd, CSV", "strict", big, records),
+        ("hrdd, XLSX", "strict", book, rows),
+    ]
+    return [_run(label, way, file, contract, folder, count) for label, way, file, count in runs]
+
+
+def _run(label: str, way: str, file: Path, contract: Path, folder: Path, records: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.ingest", way, str(file), str(contract), str(folder)]
+    seconds, peak, loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    if int(loaded) != records:
+        raise RuntimeError(f"{label} loaded {loaded} of {records} records")
+    size = file.stat().st_size / 1e6
+    took = float(seconds)
+    return {
+        "reader": label,
+        "seconds": took,
+        "mb_per_second": size / took,
+        "records_per_second": records / took,
+        "peak_mb": float(peak),
+    }
+
+
+def plain(file: Path, contract: Path, folder: Path) -> int:
+    """What anybody would write. Returns the number of records."""
+    with duckdb.connect(config={"threads": 2}) as connection:
+        target = folder / "plain.parquet"
+        query = f"copy (from read_csv('{file}')) to '{target}' (format parquet, compression zstd)"
+        return int(connection.execute(query).fetchall()[0][0])
+
+
+def strict(file: Path, contract: Path, folder: Path) -> int:
+    """The same file by its contract, every check on. Returns the number of records loaded."""
+    from ingest.contract import read_contract
+    from ingest.load import bounded
+    from ingest.reading import read
+    from pipeline.database import connect
+    from pipeline.settings import PROJECT, Settings
+
+    settings = bounded(Settings.load(PROJECT / "samples" / "settings.toml", folder / "data"))
+    workspace = folder / "workspace"
+    workspace.mkdir(exist_ok=True)
+    promised = read_contract(contract, of_this_house=False)
+    with connect(settings, folders=[folder], ordered=False, spill=workspace / "spill") as connection:
+        return read(connection, file, file.name, promised, {}, workspace).loaded
+
+
+if __name__ == "__main__":
+    way, *places = sys.argv[1:]
+    began = time.perf_counter()
+    loaded = {"plain": plain, "strict": strict}[way](*map(Path, places))
+    took = time.perf_counter() - began
+    print(took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, loaded)
