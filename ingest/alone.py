@@ -31,7 +31,15 @@ from pipeline.settings import Settings
 
 MANIFEST = ".manifest.json"
 MAX_KEPT_BYTES = 1 << 26  # a refused file up to this size is kept whole in quarantine.parquet
-_NOTHING = {"records_in": 0, "loaded": 0, "quarantined": 0, "lines_in": 0, "lines": None, "reasons": {}, "faults": []}
+_NOTHING: dict[str, Any] = {
+    "records_in": 0,
+    "loaded": 0,
+    "quarantined": 0,
+    "lines_in": 0,
+    "lines": None,
+    "reasons": {},
+    "faults": [],
+}
 _UNREADABLE_IN_SQL = set("*?[]{}")
 _BROKEN = "{record: 'bigint', line: 'bigint', lines: 'bigint', columns: 'varchar', reason: 'varchar', text: 'varchar'}"
 

@@ -75,8 +75,9 @@ def in_utf8(file: Path, encodings: Sequence[str], target: Path) -> Path:
             faults.append((codec, fault))
     if not faults:
         raise _refused("no byte order mark, which UTF-16 needs", encodings)
-    codec, fault = faults[-1] if len(faults) == 1 else max(faults, key=lambda found: found[1].line)
-    raise _refused(f"{fault.found}, in line {fault.line} (read as {codec})", encodings)
+    # The encoding that came furthest says best where the trouble is.
+    codec, wrong = max(faults, key=lambda found: found[1].line)
+    raise _refused(f"{wrong.found}, in line {wrong.line} (read as {codec})", encodings)
 
 
 def _decoded(file: Path, codec: str, skip: int) -> Iterator[str]:
