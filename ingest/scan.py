@@ -65,7 +65,8 @@ class Scan:
     def find(self, numbers: Iterable[int]) -> Iterator[tuple[int, int, int, str]]:
         """Number, first line, lines and own text of the records asked for, which come in rising order."""
         blocks = iter(self.blocks)
-        block, found = next(blocks, None), iter(())
+        block = next(blocks, None)
+        found: Iterator[tuple[int, int, int, str]] = iter(())
         with self.text.file.open("rb") as stream:
             grammar = _Grammar.of(self.text, self.columns)
             place: tuple[int, int, int, str] | None = None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from fault_corpus import contract_file, records, written
 
 from pipeline.settings import PROJECT
 
@@ -191,3 +192,27 @@ def test_a_data_folder_is_meant_from_where_the_person_stands(tmp_path: Path) -> 
         [sys.executable, "-m", "pipeline.cli", "--data", "own", "sample"], cwd=tmp_path, env=environment, check=True
     )
     assert (tmp_path / "own" / "landing" / "hr").is_dir()
+
+
+def test_one_file_is_loaded_alone_and_told_in_one_line(tmp_path: Path) -> None:
+    contract = contract_file(tmp_path)
+    sent = tmp_path / "sent.csv"
+    broken = [["C999", "yesterday", *records(1)[0][2:]]]
+    for content, code, told in [
+        (written([*records(), *broken]), 0, {"records": 13, "loaded": 12, "quarantined": 1, "lines": 14}),
+        ("not,this\n", 3, {"records": 0, "loaded": 0, "quarantined": 0, "lines": 0}),
+    ]:
+        sent.write_text(content, encoding="utf-8")
+        done = hrdd(tmp_path, "load", str(sent), "--contract", str(contract), "--into", str(tmp_path / "into"))
+        assert done.returncode == code, done.stderr
+        [line] = done.stdout.splitlines()
+        said = json.loads(line)
+        assert list(said) == ["records", "loaded", "quarantined", "lines", "refused", "reason"]
+        assert {name: said[name] for name in told} == told
+        assert (said["refused"], said["reason"] is None) == (code == 3, code == 0)
+        left = {path.name for path in (tmp_path / "into").iterdir()}
+        assert left == {"loaded.parquet", "quarantine.parquet", "receipt.json"}
+        assert "Traceback" not in done.stderr
+    bad = hrdd(tmp_path, "load", str(sent), "--contract", str(sent), "--into", str(tmp_path / "into"))
+    assert (bad.returncode, json.loads(bad.stdout)["refused"]) == (9, True)
+    assert hrdd(tmp_path, "load", str(sent)).returncode == 2
