@@ -1,0 +1,381 @@
+"""Which cells of a cube may be printed: every cell that is large enough, less those that would give a small one away.
+
+Three rules for what a reader may work out from all that is printed, in whole numbers (docs/disclosure.md):
+
+* R1  a cell below the threshold may be nobody: its smallest possible value is 0;
+* R2  such a cell of a printed table may reach the threshold, and one of no table may be 2;
+* R3  a cell that is withheld to protect another looks the same: it too may be 0 and may reach the threshold.
+
+The method is constructive. Each rule of each cell asks for a witness: a table of whole numbers, true or not, that agrees
+with everything printed and keeps the rule. Where there is none, the cheapest cells to take back are those that a linear
+programme must bend to make one. Costs carry a keyed jitter, so that who knows the code but not the key cannot rule out
+a table by computing what would have been printed for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import highspy
+import numpy as np
+import numpy.typing as npt
+
+from publish.cube import YEAR, Cell, Counts, Cube, level
+
+Floats = npt.NDArray[np.float64]
+
+CLOSE = 1e-6  # a solver's number is taken as whole within this
+FIRST_WALK, NEXT_WALK, STRIDE = 60_000, 600, 8  # steps of the search without a solver, and between two looks
+UNIQUE = 2  # what a cell of no table must be able to reach: nobody is provably alone
+
+
+class Stuck(Exception):
+    """What must be printed leaves no way to keep the rules. It carries no cell and no count."""
+
+
+class SolverFailed(Exception):
+    """The solver ended in neither an optimum nor a proof that there is none."""
+
+
+@dataclass
+class Request:
+    """What may be printed of one cube, and what is printed whatever it is.
+
+    ``tables`` are the candidates; ``always`` the totals and declared codes that policy prints exactly; ``printed``
+    what an earlier release printed. ``strict`` asks the rules of every cell, also of those of no table.
+    """
+
+    cube: Cube
+    counts: Counts
+    tables: Sequence[Cell]
+    always: Sequence[Cell]
+    threshold: int
+    key: bytes
+    printed: Sequence[Cell] = ()
+    declared: Sequence[Cell] = ()
+    strict: bool = False
+    costs: Mapping[Cell, float] = field(default_factory=dict)
+
+
+def printable(request: Request) -> frozenset[Cell]:
+    """The cells to print: all that policy prints, and as many others as the rules allow.
+
+    The same request gives the same cells. Raises Stuck where no choice keeps the rules, SolverFailed where the solver
+    did not answer.
+    """
+    return _Withdrawal(request).run()
+
+
+class _Withdrawal:
+    def __init__(self, request: Request) -> None:
+        self.request, self.cube = request, request.cube
+        self.values = self.cube.sums(request.counts)
+        self.forced = sorted({*request.always, *request.declared, *request.printed}, key=self.cube.place.__getitem__)
+        forced = set(self.forced)
+        self.offered = [
+            cell
+            for cell in sorted(set(request.tables) - forced, key=self.cube.place.__getitem__)
+            if self.values[self.cube.place[cell]] >= request.threshold
+        ]
+        self.printed = forced | set(self.offered)
+        tabulated = set(request.tables)
+        self.tabulated = np.array([cell in tabulated for cell in self.cube.cells])
+        self.levels = [level(cell) for cell in self.cube.cells]
+        self.caps = self._caps()
+        self.witnesses, self.newest = [self.values], request.counts
+        self.lowest, self.highest = self.values, self.values
+        self.pattern: dict[tuple[int, ...], int] = {}
+        self.random = random.Random(request.key)
+        self.solver = _Bending(self)
+
+    def run(self) -> frozenset[Cell]:
+        if any(self.values[self.cube.place[cell]] < self.request.threshold for cell in self.request.printed):
+            raise Stuck  # printed once by other rules; nothing withdrawn now can take it back
+        self.pattern = self._patterns()
+        self._wander(FIRST_WALK)
+        passed: set[tuple[int, bool]] = set()
+        while unmet := [need for need in self._unmet() if need not in passed]:
+            if self._meet(unmet[0], passed):
+                self.pattern = self._patterns()
+            self._wander(NEXT_WALK)
+        self._give_back()
+        return frozenset(self.printed)
+
+    def _wander(self, steps: int) -> None:
+        """Find witnesses without a solver: two cases swap a code, or one takes another, where nothing printed moves."""
+        shape = self.cube.shape
+        flat = np.repeat(np.arange(self.newest.size), self.newest.reshape(-1))
+        cases = [[int(code) for code in place] for place in zip(*np.unravel_index(flat, shape), strict=True)]
+        pattern, draw = self.pattern, self.random
+        since = 0
+        for _ in range(steps):
+            first, second = draw.randrange(len(cases)), draw.randrange(len(cases))
+            axis = draw.randrange(len(shape))
+            one, other = cases[first], cases[second]
+            if one[axis] == other[axis]:
+                continue
+            new_one, new_other = one.copy(), other.copy()
+            new_one[axis], new_other[axis] = other[axis], one[axis]
+            before = pattern[tuple(one)] + pattern[tuple(other)]
+            if before == pattern[tuple(new_one)] + pattern[tuple(new_other)]:
+                cases[first], cases[second] = new_one, new_other
+                since += 1
+            if since == STRIDE:
+                since = 0
+                self._witness(cases)
+        self._witness(cases)
+
+    def _patterns(self) -> dict[tuple[int, ...], int]:
+        # The printed cells that an inner cell belongs to, four binary digits each, so that two patterns can be added.
+        patterns = [0] * int(np.prod(self.cube.shape))
+        for number, cell in enumerate(sorted(self.printed, key=self.cube.place.__getitem__)):
+            for inner in self.cube.inner(cell):
+                patterns[inner] += 1 << (4 * number)
+        return dict(zip(np.ndindex(*self.cube.shape), patterns, strict=True))
+
+    def _witness(self, cases: Sequence[Sequence[int]]) -> None:
+        table = np.zeros(self.cube.shape, dtype=np.int64)
+        np.add.at(table, tuple(np.array(cases).T), 1)
+        self._keep(table)
+
+    def _keep(self, table: Counts) -> None:
+        """Keep a table as a witness if it shows a cell lower or higher than every one before."""
+        sums = self.cube.sums(table)
+        self.newest = table
+        if (sums < self.lowest).any() or (sums > self.highest).any():
+            self.witnesses.append(sums)
+            self.lowest, self.highest = np.minimum(self.lowest, sums), np.maximum(self.highest, sums)
+
+    def _caps(self) -> npt.NDArray[np.int64]:
+        # A declared code is printed exactly, so its parts can be no more than it.
+        caps = np.full(len(self.cube.cells), np.iinfo(np.int64).max)
+        for declared in self.request.declared:
+            value = self.values[self.cube.place[declared]]
+            inside = [number for number, cell in enumerate(self.cube.cells) if self.cube.holds(declared, cell)]
+            caps[inside] = np.minimum(caps[inside], value)
+        return caps
+
+    def _needs(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """For each cell: whether it must be able to be 0, what it must be able to reach, whether a large floor will do."""
+        threshold = self.request.threshold
+        hidden = np.ones(len(self.cube.cells), dtype=bool)
+        hidden[[self.cube.place[cell] for cell in self.printed]] = False
+        everything = hidden & (self.tabulated | self.request.strict)
+        reach = np.where(everything, threshold, np.where(hidden, UNIQUE, 0))
+        return hidden, np.minimum(reach, self.caps), hidden & ~everything
+
+    def _unmet(self) -> list[tuple[int, bool]]:
+        zero, reach, _ = self._needs()
+        low = [(int(number), False) for number in np.flatnonzero(zero & (self.lowest > 0))]
+        high = [(int(number), True) for number in np.flatnonzero(self.highest < reach)]
+        return sorted(low + high, key=lambda need: (self.levels[need[0]], need))
+
+    def _meet(self, need: tuple[int, bool], passed: set[tuple[int, bool]]) -> bool:
+        """Find a witness for one need, taking back what stands in its way; whether anything was taken back."""
+        number, upward = need
+        _, reach, lenient = self._needs()
+        inner = self.cube.inner(self.cube.cells[number])
+        if not upward and lenient[number] and self.solver.least(inner) > self.request.threshold - 1 + CLOSE:
+            passed.add(need)  # of no table, and so large that its floor says nothing about a few
+            return False
+        table, bent = self.solver.bend(inner, int(reach[number]) if upward else 0, upward)
+        self.printed -= set(bent)
+        self.solver.release(bent)
+        self._keep(table.reshape(self.cube.shape))
+        return bool(bent)
+
+    def _agrees(self, witness: Counts) -> bool:
+        places = [self.cube.place[cell] for cell in self.printed]
+        return bool((witness[places] == self.values[places]).all())
+
+    def _give_back(self) -> None:
+        """Print again what turns out not to be needed, the most telling cells first."""
+        taken = sorted(
+            (cell for cell in self.offered if cell not in self.printed),
+            key=lambda cell: (-self.solver.cost(cell), self.cube.place[cell]),
+        )
+        for cell in taken:
+            kept, lowest, highest = self.witnesses, self.lowest, self.highest
+            self.printed.add(cell)
+            self.solver.hold(cell)
+            self.witnesses = [witness for witness in kept if self._agrees(witness)]
+            self.lowest, self.highest = np.min(self.witnesses, axis=0), np.max(self.witnesses, axis=0)
+            if not self._all_met():
+                self.printed.discard(cell)
+                self.solver.release([cell])
+                # What was found on the way agrees with more than is printed now, so it counts as well.
+                found = [witness for witness in self.witnesses if not any(witness is known for known in kept)]
+                self.witnesses = kept + found
+                self.lowest, self.highest = np.minimum(lowest, self.lowest), np.maximum(highest, self.highest)
+
+    def _all_met(self) -> bool:
+        passed: set[tuple[int, bool]] = set()
+        while True:
+            unmet = [need for need in self._unmet() if need not in passed]
+            if not unmet:
+                return True
+            number, upward = unmet[0]
+            _, reach, lenient = self._needs()
+            inner = self.cube.inner(self.cube.cells[number])
+            if not upward and lenient[number] and self.solver.least(inner) > self.request.threshold - 1 + CLOSE:
+                passed.add(unmet[0])
+                continue
+            try:
+                table, bent = self.solver.bend(inner, int(reach[number]) if upward else 0, upward, rigid=True)
+            except Stuck:
+                return False
+            if bent:
+                return False
+            self._keep(table.reshape(self.cube.shape))
+
+
+class _Bending:
+    """A linear programme over the inner counts, in which each printed cell may bend at its cost."""
+
+    def __init__(self, withdrawal: _Withdrawal) -> None:
+        self.cube, request = withdrawal.cube, withdrawal.request
+        self.key, self.given = request.key, request.costs
+        self.size = int(np.prod(self.cube.shape))
+        self.solver = _quiet()
+        self.solver.addVars(self.size, np.zeros(self.size), np.full(self.size, highspy.kHighsInf))
+        value = {cell: int(withdrawal.values[self.cube.place[cell]]) for cell in withdrawal.printed}
+        for cell in withdrawal.forced:
+            inner = self.cube.inner(cell)
+            self.solver.addRow(value[cell], value[cell], len(inner), inner.astype(np.int32), np.ones(len(inner)))
+        self.bends: dict[Cell, tuple[int, int]] = {}
+        for cell in withdrawal.offered:
+            columns = (self.solver.getNumCol(), self.solver.getNumCol() + 1)
+            self.solver.addVars(2, np.zeros(2), np.full(2, highspy.kHighsInf))
+            for column in columns:
+                self.solver.changeColCost(column, self.cost(cell))
+            inner = np.concatenate([self.cube.inner(cell), columns]).astype(np.int32)
+            signs = np.concatenate([np.ones(len(inner) - 2), [-1.0, 1.0]])
+            self.solver.addRow(value[cell], value[cell], len(inner), inner, signs)
+            self.bends[cell] = columns
+        self.free: set[Cell] = set()
+
+    def cost(self, cell: Cell) -> float:
+        """What it costs to withhold a cell: years before parts of years, one-way before two-way, and the jitter."""
+        digest = hmac.new(self.key, repr(cell).encode(), hashlib.sha256).digest()
+        jitter = 0.5 + 1.5 * int.from_bytes(digest[:6]) / 2**48
+        weight = self.given.get(cell, len(cell[-1]) / len(YEAR) * 10.0 ** (2 - min(level(cell), 2)))
+        return weight * jitter
+
+    def release(self, cells: Iterable[Cell]) -> None:
+        """Let cells bend for nothing: they are not printed any more."""
+        for cell in cells:
+            self.free.add(cell)
+            for column in self.bends[cell]:
+                self.solver.changeColCost(column, 0.0)
+
+    def hold(self, cell: Cell) -> None:
+        """Make a cell cost again."""
+        self.free.discard(cell)
+        for column in self.bends[cell]:
+            self.solver.changeColCost(column, self.cost(cell))
+
+    def least(self, inner: npt.NDArray[np.int64]) -> float:
+        """The smallest value, not necessarily whole, that a sum can take if nothing printed bends."""
+        with _Rigid(self):
+            costs = {int(column): 1.0 for column in inner}
+            saved = {column: 0.0 for column in costs}
+            for column, cost in costs.items():
+                self.solver.changeColCost(column, cost)
+            status = _solve(self.solver)
+            found = self.solver.getObjectiveValue() if status == highspy.HighsModelStatus.kOptimal else 0.0
+            for column, cost in saved.items():
+                self.solver.changeColCost(column, cost)
+        return float(found)
+
+    def bend(
+        self, inner: npt.NDArray[np.int64], target: int, upward: bool, rigid: bool = False
+    ) -> tuple[Counts, list[Cell]]:
+        """A whole-number table in which a sum is 0, or reaches a target, and the printed cells bent to make it."""
+        infinity = highspy.kHighsInf
+        row = self.solver.getNumRow()
+        bounds = (float(target), infinity) if upward else (0.0, 0.0)
+        self.solver.addRow(*bounds, len(inner), inner.astype(np.int32), np.ones(len(inner)))
+        try:
+            if rigid:
+                with _Rigid(self):
+                    if (found := self._whole()) is None:
+                        raise Stuck
+                    return found[0], []
+            if _solve(self.solver) == highspy.HighsModelStatus.kInfeasible:
+                raise Stuck
+            bent = self._bent()
+            solution = self._solution()
+            if np.abs(solution - np.round(solution)).max() < CLOSE:
+                return np.round(solution).astype(np.int64), bent
+            # What bends stays free, the rest holds: now in whole numbers.
+            self.release(bent)
+            with _Rigid(self):
+                if (found := self._whole()) is not None:
+                    return found[0], bent
+            if (found := self._whole()) is None:
+                raise Stuck
+            return found[0], sorted({*bent, *found[1]}, key=self.cube.place.__getitem__)
+        finally:
+            self.solver.deleteRows(1, np.array([row], dtype=np.int32))
+
+    def _whole(self) -> tuple[Counts, list[Cell]] | None:
+        """The table of whole numbers that bends least, and what it bends; nothing if there is none."""
+        columns = np.arange(self.size, dtype=np.int32)
+        try:
+            self.solver.changeColsIntegrality(self.size, columns, np.full(self.size, highspy.HighsVarType.kInteger))
+            if _solve(self.solver) == highspy.HighsModelStatus.kInfeasible:
+                return None
+            return np.round(self._solution()).astype(np.int64), self._bent()
+        finally:
+            continuous = np.full(self.size, highspy.HighsVarType.kContinuous)
+            self.solver.changeColsIntegrality(self.size, columns, continuous)
+
+    def _solution(self) -> Floats:
+        return np.array(self.solver.getSolution().col_value[: self.size])
+
+    def _bent(self) -> list[Cell]:
+        values = np.array(self.solver.getSolution().col_value)
+        return [
+            cell
+            for cell, columns in self.bends.items()
+            if cell not in self.free and max(values[list(columns)]) > CLOSE
+        ]
+
+
+class _Rigid:
+    """While it lasts, nothing that is printed bends."""
+
+    def __init__(self, bending: _Bending) -> None:
+        self.bending = bending
+        held = [columns for cell, columns in bending.bends.items() if cell not in bending.free]
+        self.columns = np.array(held, dtype=np.int32).reshape(-1)
+
+    def __enter__(self) -> None:
+        self._upper(0.0)
+
+    def __exit__(self, *_: object) -> None:
+        self._upper(highspy.kHighsInf)
+
+    def _upper(self, bound: float) -> None:
+        number = len(self.columns)
+        if number:
+            self.bending.solver.changeColsBounds(number, self.columns, np.zeros(number), np.full(number, bound))
+
+
+def _quiet() -> highspy.Highs:
+    solver = highspy.Highs()
+    for name, value in {"output_flag": False, "threads": 1, "random_seed": 0, "time_limit": 600.0}.items():
+        solver.setOptionValue(name, value)
+    return solver
+
+
+def _solve(solver: highspy.Highs) -> highspy.HighsModelStatus:
+    solver.run()
+    status = solver.getModelStatus()
+    if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kInfeasible):
+        raise SolverFailed
+    return status
