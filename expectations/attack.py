@@ -44,7 +44,7 @@ TAKEN_BACK = "a figure printed earlier is printed again with another pattern"
 CONTRADICTING = "printed numbers contradict each other"
 UNDECIDED = "the solver did not settle every count"
 UNREAD = "a file cannot be searched"
-PROGRAMMES = "the releases do not follow one programme"
+PROGRAMMES = "the programme of tables is missing, or is not the reviewed one of its year"
 LEDGERS = "the ledger of printed cells is missing, broken or does not fit the releases"
 RULES = (SMALL, FOUND, BEYOND, CHANGED, TAKEN_BACK, CONTRADICTING, UNDECIDED, UNREAD, PROGRAMMES, LEDGERS)
 
@@ -85,15 +85,21 @@ def attack(settings: Settings, folders: Sequence[Path], *, seconds: float = SECO
         report.digests[str(folder)] = dict(release.digests)
         report.broken[CONTRADICTING] += release.contradictions
         found.append((folder, release.figures))
-    programmes = [_programme(folder) for folder, _ in found]
-    if not programmes or any(programme is None or programme != programmes[-1] for programme in programmes):
-        report.broken[PROGRAMMES] += 1
-    newest = programmes[-1] if programmes else None
-    if newest is not None:
+    by_programme: dict[bytes, tuple[dict[str, Any], list[dict[printed.Key, printed.Numbers]]]] = {}
+    for folder, figures in found:
+        programme = _programme(folder)
+        if programme is None:
+            report.broken[PROGRAMMES] += 1
+        else:
+            by_programme.setdefault(store.canonical_json(programme), (programme, []))[1].append(figures)
+    years: list[int] = []
+    for programme, figures_of in by_programme.values():
         try:
-            _Attack(report, newest, [figures for _, figures in found], seconds, strict).run()
+            years += _Attack(report, programme, figures_of, seconds, strict).run()
         except (KeyError, TypeError, ValueError, HrddError):
             report.broken[UNREAD] += 1  # a programme or a figure that is not what it should be
+    if not by_programme or len(years) != len(set(years)):
+        report.broken[PROGRAMMES] += 1  # a year belongs to one programme: a second one would cut it into other cells
     report.broken = +report.broken
     return report
 
@@ -156,7 +162,8 @@ class _Attack:
         self.programme = programme
         self.hotline = programme["hotline"]
         self.breakdowns = {
-            (entry["metric"], entry["perimeter"], entry["dimension"]): entry["rule"] for entry in programme["breakdowns"]
+            (entry["metric"], entry["perimeter"], entry["dimension"]): entry["rule"]
+            for entry in programme["breakdowns"]
         }
         self.guarded = {metric for metric, _, _ in self.breakdowns} | {
             dimension["metric"] for dimension in self.hotline["dimensions"].values()
@@ -165,23 +172,23 @@ class _Attack:
         self.names = list(self.hotline["dimensions"])
         self.shape = (*(len(codes) for codes in self.codes), 4)
 
-    def run(self) -> None:
-        years = {}
+    def run(self) -> list[int]:
+        """Attack everything; the fiscal years of which parts of the hotline's figures are printed."""
+        years = set()
         for figures in self.releases:
-            for key, numbers in figures.items():
-                metric, perimeter, basis, quarter, dimension, part = key
+            for key in figures:
+                metric, perimeter, _, quarter, dimension, _ = key
                 if dimension == TOTAL or metric not in self.guarded:
                     continue
-                cell = self._cell(key)
-                if cell is None and (metric, perimeter, dimension) not in self.breakdowns:
+                if self._cell(key) is not None:
+                    years.add(FiscalQuarter.parse(quarter).fiscal_year)
+                elif (metric, perimeter, dimension) not in self.breakdowns:
                     self.report.broken[BEYOND] += 1
-                elif cell is not None:
-                    years[FiscalQuarter.parse(quarter).fiscal_year] = None
-                del basis, part, numbers
         for year in sorted(years):
             self._year(year)
         for figures in self.releases:
             self._few(figures)
+        return sorted(years)
 
     # The hotline: one system a fiscal year, over all releases.
 
@@ -239,11 +246,14 @@ class _Attack:
                     known[cell, span] = count
                 elif not is_declared and 0 < abs(count - earlier) < self.threshold:
                     self.report.broken[CHANGED] += 1
-            if any(
-                (count is None) != (patterns[0].get(place) is None)
-                for place, count in pattern.items()
-                if place in patterns[0]
-            ) or pattern.keys() != patterns[0].keys():
+            if (
+                any(
+                    (count is None) != (patterns[0].get(place) is None)
+                    for place, count in pattern.items()
+                    if place in patterns[0]
+                )
+                or pattern.keys() != patterns[0].keys()
+            ):
                 self.report.broken[TAKEN_BACK] += 1
         self._settle(known, totals, claims, tabulated, declared)
 

@@ -41,12 +41,12 @@ class Printed:
 
 @dataclass(frozen=True)
 class Question:
-    """Of the sum of the counts at ``places``: can it be 0, and can it reach ``reach``? ``floor`` excuses a sum of no
-    table that is certainly as large as that; 0 excuses nothing."""
+    """Of the sum of the counts at ``places``: can it be 0, and can it reach ``reach``? A sum that cannot be 0 is
+    excused if it can reach ``many``, because then nobody knows that it is few; 0 excuses nothing."""
 
     places: Places
     reach: int
-    floor: int = 0
+    many: int = 0
 
 
 class System:
@@ -69,7 +69,9 @@ class System:
                 columns[row].append(column)
         for number, row_columns in zip(printed, columns, strict=True):
             indices = np.array(row_columns, dtype=np.int32)
-            self._solver.addRow(float(number.lowest), float(number.highest), len(indices), indices, np.ones(len(indices)))
+            self._solver.addRow(
+                float(number.lowest), float(number.highest), len(indices), indices, np.ones(len(indices))
+            )
 
     def broken(self, questions: Sequence[Question]) -> list[int]:
         """The questions whose answer is no, by their place. Raises Undecided, and Contradiction if nothing agrees."""
@@ -105,9 +107,12 @@ class System:
                 answer = self._empties(least[place])
                 if answer is not None:
                     learn(answer)
-                elif not question.floor or self.bounds(question.places)[0] < question.floor:
+                elif not question.many or not self._can_be(most[place], question.many):
                     broken.add(place)
         return sorted(broken)
+
+    def _can_be(self, touched: Places, many: int) -> bool:
+        return self._reaches(touched, many) is not None
 
     def bounds(self, places: Places) -> tuple[int, int | None]:
         """The smallest and the largest whole value of a sum; no largest one where nothing printed bounds it."""

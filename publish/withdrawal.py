@@ -2,9 +2,9 @@
 
 Three rules for what a reader may work out from all that is printed, in whole numbers (docs/disclosure.md):
 
-* R1  a cell below the threshold may be nobody: its smallest possible value is 0;
-* R2  such a cell of a printed table may reach the threshold, and one of no table may be 2;
-* R3  a cell that is withheld to protect another looks the same: it too may be 0 and may reach the threshold.
+* R1  a cell below the threshold, of a table or of none, may be nobody: its smallest possible value is 0;
+* R2  such a cell of a table may reach the threshold, and one of no table may be 2;
+* R3  a cell of a table that is withheld to protect another looks the same: it too may be 0 and reach the threshold.
 
 The method is constructive. Each rule of each cell asks for a witness: a table of whole numbers, true or not, that agrees
 with everything printed and keeps the rule. Where there is none, the cheapest cells to take back are those that a linear
@@ -97,9 +97,8 @@ class _Withdrawal:
             raise Stuck  # printed once by other rules; nothing withdrawn now can take it back
         self.pattern = self._patterns()
         self._wander(FIRST_WALK)
-        passed: set[tuple[int, bool]] = set()
-        while unmet := [need for need in self._unmet() if need not in passed]:
-            if self._meet(unmet[0], passed):
+        while unmet := self._unmet():
+            if self._meet(unmet[0]):
                 self.pattern = self._patterns()
             self._wander(NEXT_WALK)
         self._give_back()
@@ -111,6 +110,8 @@ class _Withdrawal:
         flat = np.repeat(np.arange(self.newest.size), self.newest.reshape(-1))
         cases = [[int(code) for code in place] for place in zip(*np.unravel_index(flat, shape), strict=True)]
         pattern, draw = self.pattern, self.random
+        if len(cases) < 2:
+            return
         since = 0
         for _ in range(steps):
             first, second = draw.randrange(len(cases)), draw.randrange(len(cases))
@@ -159,30 +160,26 @@ class _Withdrawal:
             caps[inside] = np.minimum(caps[inside], value)
         return caps
 
-    def _needs(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """For each cell: whether it must be able to be 0, what it must be able to reach, whether a large floor will do."""
-        threshold = self.request.threshold
+    def _needs(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        """For each cell: whether it must be able to be nobody, and what it must be able to reach."""
         hidden = np.ones(len(self.cube.cells), dtype=bool)
         hidden[[self.cube.place[cell] for cell in self.printed]] = False
         everything = hidden & (self.tabulated | self.request.strict)
-        reach = np.where(everything, threshold, np.where(hidden, UNIQUE, 0))
-        return hidden, np.minimum(reach, self.caps), hidden & ~everything
+        small = hidden & (self.values < self.request.threshold)
+        reach = np.where(everything, self.request.threshold, np.where(small, UNIQUE, 0))
+        return everything | small, np.minimum(reach, self.caps)
 
     def _unmet(self) -> list[tuple[int, bool]]:
-        zero, reach, _ = self._needs()
+        zero, reach = self._needs()
         low = [(int(number), False) for number in np.flatnonzero(zero & (self.lowest > 0))]
         high = [(int(number), True) for number in np.flatnonzero(self.highest < reach)]
         return sorted(low + high, key=lambda need: (self.levels[need[0]], need))
 
-    def _meet(self, need: tuple[int, bool], passed: set[tuple[int, bool]]) -> bool:
+    def _meet(self, need: tuple[int, bool]) -> bool:
         """Find a witness for one need, taking back what stands in its way; whether anything was taken back."""
         number, upward = need
-        _, reach, lenient = self._needs()
-        inner = self.cube.inner(self.cube.cells[number])
-        if not upward and lenient[number] and self.solver.least(inner) > self.request.threshold - 1 + CLOSE:
-            passed.add(need)  # of no table, and so large that its floor says nothing about a few
-            return False
-        table, bent = self.solver.bend(inner, int(reach[number]) if upward else 0, upward)
+        reach = int(self._needs()[1][number]) if upward else 0
+        table, bent = self.solver.bend(self.cube.inner(self.cube.cells[number]), reach, upward)
         self.printed -= set(bent)
         self.solver.release(bent)
         self._keep(table.reshape(self.cube.shape))
@@ -213,24 +210,15 @@ class _Withdrawal:
                 self.lowest, self.highest = np.minimum(lowest, self.lowest), np.maximum(highest, self.highest)
 
     def _all_met(self) -> bool:
-        passed: set[tuple[int, bool]] = set()
-        while True:
-            unmet = [need for need in self._unmet() if need not in passed]
-            if not unmet:
-                return True
+        while unmet := self._unmet():
             number, upward = unmet[0]
-            _, reach, lenient = self._needs()
-            inner = self.cube.inner(self.cube.cells[number])
-            if not upward and lenient[number] and self.solver.least(inner) > self.request.threshold - 1 + CLOSE:
-                passed.add(unmet[0])
-                continue
+            reach = int(self._needs()[1][number]) if upward else 0
             try:
-                table, bent = self.solver.bend(inner, int(reach[number]) if upward else 0, upward, rigid=True)
+                table, _ = self.solver.bend(self.cube.inner(self.cube.cells[number]), reach, upward, rigid=True)
             except Stuck:
                 return False
-            if bent:
-                return False
             self._keep(table.reshape(self.cube.shape))
+        return True
 
 
 class _Bending:
@@ -277,19 +265,6 @@ class _Bending:
         self.free.discard(cell)
         for column in self.bends[cell]:
             self.solver.changeColCost(column, self.cost(cell))
-
-    def least(self, inner: npt.NDArray[np.int64]) -> float:
-        """The smallest value, not necessarily whole, that a sum can take if nothing printed bends."""
-        with _Rigid(self):
-            costs = {int(column): 1.0 for column in inner}
-            saved = {column: 0.0 for column in costs}
-            for column, cost in costs.items():
-                self.solver.changeColCost(column, cost)
-            status = _solve(self.solver)
-            found = self.solver.getObjectiveValue() if status == highspy.HighsModelStatus.kOptimal else 0.0
-            for column, cost in saved.items():
-                self.solver.changeColCost(column, cost)
-        return float(found)
 
     def bend(
         self, inner: npt.NDArray[np.int64], target: int, upward: bool, rigid: bool = False
@@ -340,9 +315,7 @@ class _Bending:
     def _bent(self) -> list[Cell]:
         values = np.array(self.solver.getSolution().col_value)
         return [
-            cell
-            for cell, columns in self.bends.items()
-            if cell not in self.free and max(values[list(columns)]) > CLOSE
+            cell for cell, columns in self.bends.items() if cell not in self.free and max(values[list(columns)]) > CLOSE
         ]
 
 

@@ -22,11 +22,14 @@ RATES = {"trn_rate": ("training", 86, 100, 90.0), "sup_rate": ("supply_chain", 8
 COUNTS = {
     "grv_cases": ("grievance", 109),
     "wrk_heads": ("workforce", 2200),
+    "sup_third_party_audits": ("supply_chain", 109),
     "geo_areas": ("geopolitics", 7),
     "ai_reviews": ("ai", 12),
     "gov_statements": ("governance", 0),
 }
 CELLS = {"A": 0, "B": 1, "C": 4, "D": 5, "E": 99}
+
+NOBODY = (1900, 1, "NOT_HR", "UNKNOWN", "NAMED", 0)
 
 
 def settings_at(data: Path) -> Settings:
@@ -42,6 +45,7 @@ def finished_build(
     cells: dict[str, int] = CELLS,
     title: str = "Cases reported",
     shift: int = 0,
+    cube: list[tuple[Any, ...]] | None = None,
 ) -> str:
     """Write a build's folder with all board tables; ``shift`` moves every numerator. Returns the build's id."""
     place = store.folder(settings.place("builds", str(quarter), build_id))
@@ -56,6 +60,11 @@ def finished_build(
                     f"insert into {published.model} ({', '.join(published.columns)}) values ({marks})",
                     [row.get(column) for column in published.columns],
                 )
+        connection.execute(
+            "create table int_hotline_cube (fiscal_year INTEGER, quarter_number INTEGER, category VARCHAR, "
+            "reporter_type VARCHAR, identity VARCHAR, cases BIGINT)"
+        )
+        connection.executemany("insert into int_hotline_cube values (?, ?, ?, ?, ?, ?)", cube or [NOBODY])
     known = {"family": "hotline", "extract": "case", "extract_id": "c" * 64, "as_of_date": "2023-03-31"}
     deliveries = [
         {**known, "known_at": "2023-04-03T00:00:00+00:00", "has_manifest": True, "is_late": False},
@@ -106,6 +115,7 @@ def checked(settings: Settings, quarter: FiscalQuarter = QUARTER, **changes: Any
         "checks_evaluated": 3,
         "checks": [{"check": f"Expect{number}", **check} for number in range(3)],
         "files": record["files"],
+        "releases_digest": release.releases_digest(settings),
         **changes,
     }
     store.write_json(folder / "verdict.json", verdict)
@@ -147,21 +157,22 @@ def _tables(quarter: FiscalQuarter, cells: dict[str, int], title: str, shift: in
         called = title if name == "grv_cases" else f"Figure {name}"
         metrics.append(
             {"metric_id": name, "definition_version": 1, "theme": theme, "title": called, "unit": unit,
-             "headline_perimeter": "jp", "basis": "ytd", "numerator_text": f"What {name} counts",
+             "headline_perimeter": "grp", "basis": "ytd", "numerator_text": f"What {name} counts",
              "denominator_text": "All" if denominator else None, "target_value": target,
              "target_direction": "at_least" if target else "none", "owner": "Human rights office",
              "trust_level": "gold", "misuse": "-not for ranking", "is_person_count": True, "decimals": 1,
              "standards": "UNGP 17"}
         )  # fmt: skip
         for place, past in enumerate(quarters):
-            base = {"metric_id": name, "title": called, "unit": unit, "perimeter": "jp", "basis": "ytd",
+            base = {"metric_id": name, "title": called, "unit": unit, "perimeter": "grp", "basis": "ytd",
                     "fiscal_quarter": str(past), "is_person_count": True, "theme_order": 1}  # fmt: skip
             count = max(numerator - 3 * (len(quarters) - 1 - place), 0) + shift
             total = {**base, **_figure(count, denominator, target), "dimension": "total", "dimension_value": "ALL"}
             finer = [
-                {**base, **_figure(cell, None, None), "unit": "cases", "dimension": "category", "dimension_value": part}
+                {**base, **_figure(cell, None, None), "unit": "cases", "dimension": "country_iso2",
+                 "dimension_value": part}
                 for part, cell in cells.items()
-            ] if name == "grv_cases" else []  # fmt: skip
+            ] if name == "sup_third_party_audits" else []  # fmt: skip
             trend.append(total)
             values += [total, *finer]
             if past == quarter:
