@@ -147,7 +147,7 @@ class ExpectNoSmallCountOfPersons(ExpectColumnValuesToBeBetween):
 
 
 class ExpectNoAttackToSucceed(ExpectColumnValuesToBeBetween):
-    """From all that was ever printed nobody can work out a count of a few people; what was not settled counts as found."""
+    """From all that was ever printed nobody can work out a count of a few people; what is not settled is a finding."""
 
     frame: ClassVar[str] = "attack"
     column: str = "broken_rule"

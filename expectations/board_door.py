@@ -2,8 +2,8 @@
 
 It reads the candidate's files as they are written, measures them (expectations/board_frames.py) and lets Great
 Expectations judge the measures (expectations/board_checks.py against thresholds.yml). It also attacks them, together
-with every release before (expectations/attack.py): what must stay hidden may not be worked out. The verdict names the digest of
-every file, so what was checked is what can be released.
+with every release before (expectations/attack.py): what must stay hidden may not be worked out. The verdict names the
+digest of every file, so what was checked is what can be released.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _releases_digest(settings: Settings) -> str:
 def frames_of(
     settings: Settings, folder: Path, candidate: Candidate, limits: Bounds
 ) -> dict[str, Callable[[], DataFrame]]:
-    """Every frame of the board door by name, each made when it is asked for: what is measured, and what was attacked."""
+    """Every frame of the board door by name, made when it is asked for: what is measured, and what was attacked."""
     from expectations import attack, board_frames
 
     files = folder / "files"

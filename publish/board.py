@@ -167,9 +167,9 @@ def notes(board: Board) -> list[Note]:
 def _withheld_note(board: Board) -> Note:
     below = board.withhold_below
     rule = (
-        f"A count of persons or of cases below {below} is not printed in any cell finer than a total, and zeros are not "
-        "either: whoever reads a dash cannot know whether anybody reported. Other cells go with it where a subtraction, "
-        "an earlier quarter or an earlier release would give it back; both look the same. A rate goes with its count. "
+        f"A count of persons or of cases below {below} is not printed in any cell finer than a total, and zeros are "
+        "not either: whoever reads `withheld` cannot know whether anybody reported. Other cells go with it where a "
+        "subtraction, an earlier quarter or an earlier release would give it back; both look the same. A rate goes with its count. "
         "Totals and the declared claims are always printed. Parts of the hotline's figures are given once a year. "
     )
     if board.first_published:

@@ -63,7 +63,7 @@ class Programme:
 
 @cache
 def programme(file: Path = FILE) -> Programme:
-    """Read the programme. Raises BadSettings if a code is declared twice or a threshold is lower than the law's reading.
+    """Read the programme. Raises BadSettings if a code is declared twice or a threshold is too low.
 
     A source's code that no declared code names has no place: it stops the release when it comes.
     """

@@ -109,7 +109,8 @@ def good_tables() -> Tables:
     tables["dim_metric"] = [
         {
             "metric_id": row["metric_id"], "definition_version": "1", "theme": "training", "title": row["title"],
-            "unit": row["unit"], "headline_perimeter": row["perimeter"], "basis": "ytd", "numerator_text": "what is counted",
+            "unit": row["unit"], "headline_perimeter": row["perimeter"], "basis": "ytd",
+            "numerator_text": "what is counted",
             "denominator_text": "what it is a share of", "target_value": row["target_value"],
             "target_direction": "none" if row["target_value"] is None else "at_least", "target_source": None,
             "owner": "SAMPLE office", "trust_level": "gold", "misuse": "none", "is_person_count": True, "decimals": 1,
