@@ -169,8 +169,9 @@ def _withheld_note(board: Board) -> Note:
     rule = (
         f"A count of persons or of cases below {below} is not printed in any cell finer than a total, and zeros are "
         "not either: whoever reads `withheld` cannot know whether anybody reported. Other cells go with it where a "
-        "subtraction, an earlier quarter or an earlier release would give it back; both look the same. A rate goes with its count. "
-        "Totals and the declared claims are always printed. Parts of the hotline's figures are given once a year. "
+        "subtraction, an earlier quarter or an earlier release would give it back; both look the same. A rate goes "
+        "with its count. Totals and the declared claims are always printed. Parts of the hotline's figures are given "
+        "once a year. "
     )
     if board.first_published:
         rule += f"They are printed here as release {board.first_published} printed them first. "

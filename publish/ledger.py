@@ -2,8 +2,8 @@
 
 It holds what was printed of the hotline and which cells were withheld, and nothing that was not printed. What was
 printed stays, and what was withheld stays withheld for its period: prepare reads it, publish adds to it, and the
-attacker checks it against the releases. Each line follows from the line before and from the release's own files, so a line that a kill
-prevented is written by the next ``hrdd publish``.
+attacker checks it against the releases. Each line follows from the line before and from the release's own files, so a
+line that a kill prevented is written by the next ``hrdd publish``.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from pipeline.errors import BadSettings
-from publish.cube import Cell, Cube
+from publish.cube import YEAR, Cell, Cube
 
 FILE = Path(__file__).with_name("programme.yml")
 AND = "_and_"
@@ -53,7 +53,7 @@ class Programme:
     @property
     def declared_cells(self) -> list[Cell]:
         """The year's cells of the codes that are printed exactly, whatever they are."""
-        return [self.cube.cell(**{name: code}) for name, codes in self.declared.items() for code in codes]
+        return [self.cube.cell(YEAR, **{name: code}) for name, codes in self.declared.items() for code in codes]
 
     @property
     def guarded(self) -> frozenset[str]:

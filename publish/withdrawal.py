@@ -7,9 +7,9 @@ Three rules for what a reader may work out from all that is printed, in whole nu
 * R3  a cell of a table that is withheld to protect another looks the same: it too may be 0 and reach the threshold.
 
 The method is constructive. Each rule of each cell asks for a witness: a table of whole numbers, true or not, that
-agrees with everything printed and keeps the rule. Where there is none, the cheapest cells to take back are those that a linear
-programme must bend to make one. Costs carry a keyed jitter, so that who knows the code but not the key cannot rule out
-a table by computing what would have been printed for it.
+agrees with everything printed and keeps the rule. Where there is none, the cheapest cells to take back are those that
+a linear programme must bend to make one. Costs carry a keyed jitter, so that who knows the code but not the key cannot
+rule out a table by computing what would have been printed for it.
 """
 
 from __future__ import annotations

@@ -46,10 +46,13 @@ def finished_build(
     title: str = "Cases reported",
     shift: int = 0,
     cube: list[tuple[Any, ...]] | None = None,
+    hotline: Any = None,
 ) -> str:
     """Write a build's folder with all board tables; ``shift`` moves every numerator. Returns the build's id."""
     place = store.folder(settings.place("builds", str(quarter), build_id))
     tables = _tables(quarter, cells, title, shift)
+    if hotline is not None:
+        _add_hotline(tables, quarter, hotline)
     with duckdb.connect(str(place / "due_diligence.duckdb")) as connection:
         for name, published in TABLES.items():
             columns = ", ".join(f"{column} {SQL_TYPES[COLUMNS[column].kind]}" for column in published.columns)
@@ -190,6 +193,37 @@ def _tables(quarter: FiscalQuarter, cells: dict[str, int], title: str, shift: in
              "region": "JP", "is_consolidated": True, "is_parent": True}
         ],
     }  # fmt: skip
+
+
+def _add_hotline(tables: dict[str, list[dict[str, Any]]], quarter: FiscalQuarter, counts: Any) -> None:
+    """The totals of a year of cases: each quarter and year to date, those with a category, and no forced labour."""
+    category = 8  # UNCATEGORISED is the last of the programme's nine categories
+    by_quarter = [int(counts[..., number].sum()) for number in range(4)]
+    waiting = [int(counts[category, ..., number].sum()) for number in range(4)]
+    for number in range(1, quarter.number + 1):
+        past = quarter.plus(number - quarter.number)
+        for basis in ("qtr", "ytd"):
+            since = number - 1 if basis == "qtr" else 0
+            whole, without = sum(by_quarter[since:number]), sum(waiting[since:number])
+            for name, numerator, denominator in (
+                ("grv_hrh_cases_reported", whole, None),
+                ("grv_cases_by_category", whole - without, whole or None),
+                ("grv_forced_labour_trafficking_reports", 0, None),
+            ):
+                row = {"metric_id": name, "title": f"Figure {name}", "unit": "%" if denominator else "cases",
+                       "perimeter": "jp", "basis": basis, "fiscal_quarter": str(past), "is_person_count": True,
+                       "theme_order": 2, "dimension": "total", "dimension_value": "ALL",
+                       **_figure(numerator, denominator, None)}  # fmt: skip
+                tables["metric_values"].append(row)
+                if past == quarter:
+                    tables["grievance"].append(row)
+                    if basis == "ytd":
+                        tables["headline"].append(row)
+                        metric = {**tables["dim_metric"][0], "metric_id": name, "theme": "grievance",
+                                  "headline_perimeter": "jp"}  # fmt: skip
+                        tables["dim_metric"].append(metric)
+                if basis == "ytd":
+                    tables["trend"].append(row)
 
 
 def _figure(count: int, denominator: int | None, target: float | None) -> dict[str, Any]:
