@@ -26,8 +26,6 @@ import numpy.typing as npt
 
 from publish.cube import YEAR, Cell, Counts, Cube, level
 
-Floats = npt.NDArray[np.float64]
-
 CLOSE = 1e-6  # a solver's number is taken as whole within this
 FIRST_WALK, NEXT_WALK, STRIDE = 60_000, 600, 8  # steps of the search without a solver, and between two looks
 UNIQUE = 2  # what a cell of no table must be able to reach: nobody is provably alone
@@ -90,6 +88,7 @@ class _Withdrawal:
         self.lowest, self.highest = self.values, self.values
         self.pattern: dict[tuple[int, ...], int] = {}
         self.random = random.Random(request.key)
+        self.rigid: _Alike | None = None
         self.solver = _Bending(self)
 
     def run(self) -> frozenset[Cell]:
@@ -179,11 +178,31 @@ class _Withdrawal:
         """Find a witness for one need, taking back what stands in its way; whether anything was taken back."""
         number, upward = need
         reach = int(self._needs()[1][number]) if upward else 0
-        table, bent = self.solver.bend(self.cube.inner(self.cube.cells[number]), reach, upward)
+        inner = self.cube.inner(self.cube.cells[number])
+        table = self._rigid().table(inner, reach, upward)
+        if table is not None:
+            self._keep(table)
+            return False
+        bent = self.solver.bent(inner, reach, upward, whole=False)
         self.printed -= set(bent)
         self.solver.release(bent)
-        self._keep(table.reshape(self.cube.shape))
-        return bool(bent)
+        self.rigid = None
+        table = self._rigid().table(inner, reach, upward)
+        if table is None:  # enough for fractions, but not for whole cases
+            bent = self.solver.bent(inner, reach, upward, whole=True)
+            self.printed -= set(bent)
+            self.solver.release(bent)
+            self.rigid = None
+            table = self._rigid().table(inner, reach, upward)
+        if table is None:
+            raise Stuck
+        self._keep(table)
+        return True
+
+    def _rigid(self) -> _Alike:
+        if self.rigid is None:
+            self.rigid = _Alike(self.cube, {cell: int(self.values[self.cube.place[cell]]) for cell in self.printed})
+        return self.rigid
 
     def _agrees(self, witness: Counts) -> bool:
         places = [self.cube.place[cell] for cell in self.printed]
@@ -198,12 +217,12 @@ class _Withdrawal:
         for cell in taken:
             kept, lowest, highest = self.witnesses, self.lowest, self.highest
             self.printed.add(cell)
-            self.solver.hold(cell)
+            self.rigid = None
             self.witnesses = [witness for witness in kept if self._agrees(witness)]
             self.lowest, self.highest = np.min(self.witnesses, axis=0), np.max(self.witnesses, axis=0)
             if not self._all_met():
                 self.printed.discard(cell)
-                self.solver.release([cell])
+                self.rigid = None
                 # What was found on the way agrees with more than is printed now, so it counts as well.
                 found = [witness for witness in self.witnesses if not any(witness is known for known in kept)]
                 self.witnesses = kept + found
@@ -213,12 +232,75 @@ class _Withdrawal:
         while unmet := self._unmet():
             number, upward = unmet[0]
             reach = int(self._needs()[1][number]) if upward else 0
-            try:
-                table, _ = self.solver.bend(self.cube.inner(self.cube.cells[number]), reach, upward, rigid=True)
-            except Stuck:
+            table = self._rigid().table(self.cube.inner(self.cube.cells[number]), reach, upward)
+            if table is None:
                 return False
-            self._keep(table.reshape(self.cube.shape))
+            self._keep(table)
         return True
+
+
+class _Alike:
+    """What agrees with everything printed, in whole numbers: inner counts that no printed cell tells apart are one."""
+
+    def __init__(self, cube: Cube, printed: Mapping[Cell, int]) -> None:
+        self.shape, size = cube.shape, int(np.prod(cube.shape))
+        cells = sorted(printed, key=cube.place.__getitem__)
+        rows: list[list[int]] = [[] for _ in range(size)]
+        for number, cell in enumerate(cells):
+            for inner in cube.inner(cell):
+                rows[inner].append(number)
+        groups: dict[tuple[int, ...], int] = {}
+        self.group = np.array([groups.setdefault(tuple(row), len(groups)) for row in rows])
+        self.sizes = np.bincount(self.group)
+        self.solver = _quiet()
+        self.solver.addVars(len(groups), np.zeros(len(groups)), np.full(len(groups), highspy.kHighsInf))
+        for cell in cells:
+            columns = np.unique(self.group[cube.inner(cell)]).astype(np.int32)
+            self.solver.addRow(printed[cell], printed[cell], len(columns), columns, np.ones(len(columns)))
+
+    def table(self, inner: npt.NDArray[np.int64], target: int, upward: bool) -> Counts | None:
+        """A table in which a sum is 0, or reaches a target; nothing if there is none."""
+        inside = np.bincount(self.group[inner], minlength=len(self.sizes))
+        if upward:
+            columns, row = np.flatnonzero(inside).astype(np.int32), self.solver.getNumRow()
+            self.solver.addRow(float(target), highspy.kHighsInf, len(columns), columns, np.ones(len(columns)))
+            groups = self._solved()
+            self.solver.deleteRows(1, np.array([row], dtype=np.int32))
+        else:
+            columns = np.flatnonzero(inside == self.sizes).astype(np.int32)
+            number = len(columns)
+            self.solver.changeColsBounds(number, columns, np.zeros(number), np.zeros(number))
+            groups = self._solved()
+            self.solver.changeColsBounds(number, columns, np.zeros(number), np.full(number, highspy.kHighsInf))
+        return None if groups is None else self._spread(groups, inner, upward)
+
+    def _solved(self) -> Counts | None:
+        if _solve(self.solver) == highspy.HighsModelStatus.kInfeasible:
+            return None
+        found = np.array(self.solver.getSolution().col_value)
+        if np.abs(found - np.round(found)).max() >= CLOSE:
+            columns = np.arange(len(found), dtype=np.int32)
+            self.solver.changeColsIntegrality(len(found), columns, np.full(len(found), highspy.HighsVarType.kInteger))
+            status = _solve(self.solver)
+            found = np.array(self.solver.getSolution().col_value)
+            self.solver.changeColsIntegrality(
+                len(found), columns, np.full(len(found), highspy.HighsVarType.kContinuous)
+            )
+            if status == highspy.HighsModelStatus.kInfeasible:
+                return None
+        return np.round(found).astype(np.int64)
+
+    def _spread(self, groups: Counts, inner: npt.NDArray[np.int64], upward: bool) -> Counts:
+        # Within a group every share is allowed: into the sum where it must be large, beside it where it must be empty.
+        wanted = np.zeros(len(self.group), dtype=bool)
+        wanted[inner] = True
+        order = np.argsort(wanted != upward, kind="stable")
+        first = np.full(len(groups), -1)
+        for place in order[::-1]:
+            first[self.group[place]] = place
+        table = np.zeros(len(self.group), dtype=np.int64)
+        table[first] = groups
+        return table.reshape(self.shape)
 
 
 class _Bending:
@@ -260,83 +342,25 @@ class _Bending:
             for column in self.bends[cell]:
                 self.solver.changeColCost(column, 0.0)
 
-    def hold(self, cell: Cell) -> None:
-        """Make a cell cost again."""
-        self.free.discard(cell)
-        for column in self.bends[cell]:
-            self.solver.changeColCost(column, self.cost(cell))
-
-    def bend(
-        self, inner: npt.NDArray[np.int64], target: int, upward: bool, rigid: bool = False
-    ) -> tuple[Counts, list[Cell]]:
-        """A whole-number table in which a sum is 0, or reaches a target, and the printed cells bent to make it."""
-        infinity = highspy.kHighsInf
+    def bent(self, inner: npt.NDArray[np.int64], target: int, upward: bool, whole: bool) -> list[Cell]:
+        """The cheapest printed cells to bend so that a sum can be 0, or can reach a target. Raises Stuck."""
         row = self.solver.getNumRow()
-        bounds = (float(target), infinity) if upward else (0.0, 0.0)
+        bounds = (float(target), highspy.kHighsInf) if upward else (0.0, 0.0)
         self.solver.addRow(*bounds, len(inner), inner.astype(np.int32), np.ones(len(inner)))
-        try:
-            if rigid:
-                with _Rigid(self):
-                    if (found := self._whole()) is None:
-                        raise Stuck
-                    return found[0], []
-            if _solve(self.solver) == highspy.HighsModelStatus.kInfeasible:
-                raise Stuck
-            bent = self._bent()
-            solution = self._solution()
-            if np.abs(solution - np.round(solution)).max() < CLOSE:
-                return np.round(solution).astype(np.int64), bent
-            # What bends stays free, the rest holds: now in whole numbers.
-            self.release(bent)
-            with _Rigid(self):
-                if (found := self._whole()) is not None:
-                    return found[0], bent
-            if (found := self._whole()) is None:
-                raise Stuck
-            return found[0], sorted({*bent, *found[1]}, key=self.cube.place.__getitem__)
-        finally:
-            self.solver.deleteRows(1, np.array([row], dtype=np.int32))
-
-    def _whole(self) -> tuple[Counts, list[Cell]] | None:
-        """The table of whole numbers that bends least, and what it bends; nothing if there is none."""
         columns = np.arange(self.size, dtype=np.int32)
-        try:
+        if whole:
             self.solver.changeColsIntegrality(self.size, columns, np.full(self.size, highspy.HighsVarType.kInteger))
-            if _solve(self.solver) == highspy.HighsModelStatus.kInfeasible:
-                return None
-            return np.round(self._solution()).astype(np.int64), self._bent()
-        finally:
+        status = _solve(self.solver)
+        values = np.array(self.solver.getSolution().col_value)
+        if whole:
             continuous = np.full(self.size, highspy.HighsVarType.kContinuous)
             self.solver.changeColsIntegrality(self.size, columns, continuous)
-
-    def _solution(self) -> Floats:
-        return np.array(self.solver.getSolution().col_value[: self.size])
-
-    def _bent(self) -> list[Cell]:
-        values = np.array(self.solver.getSolution().col_value)
+        self.solver.deleteRows(1, np.array([row], dtype=np.int32))
+        if status == highspy.HighsModelStatus.kInfeasible:
+            raise Stuck
         return [
-            cell for cell, columns in self.bends.items() if cell not in self.free and max(values[list(columns)]) > CLOSE
+            cell for cell, sides in self.bends.items() if cell not in self.free and max(values[list(sides)]) > CLOSE
         ]
-
-
-class _Rigid:
-    """While it lasts, nothing that is printed bends."""
-
-    def __init__(self, bending: _Bending) -> None:
-        self.bending = bending
-        held = [columns for cell, columns in bending.bends.items() if cell not in bending.free]
-        self.columns = np.array(held, dtype=np.int32).reshape(-1)
-
-    def __enter__(self) -> None:
-        self._upper(0.0)
-
-    def __exit__(self, *_: object) -> None:
-        self._upper(highspy.kHighsInf)
-
-    def _upper(self, bound: float) -> None:
-        number = len(self.columns)
-        if number:
-            self.bending.solver.changeColsBounds(number, self.columns, np.zeros(number), np.full(number, bound))
 
 
 def _quiet() -> highspy.Highs:
