@@ -84,7 +84,7 @@ class _Withdrawal:
         self.tabulated = np.array([cell in tabulated for cell in self.cube.cells])
         self.levels = [level(cell) for cell in self.cube.cells]
         self.caps = self._caps()
-        self.witnesses, self.newest = [self.values], request.counts
+        self.newest = request.counts
         self.lowest, self.highest = self.values, self.values
         self.pattern: dict[tuple[int, ...], int] = {}
         self.random = random.Random(request.key)
@@ -100,7 +100,6 @@ class _Withdrawal:
             if self._meet(unmet[0]):
                 self.pattern = self._patterns()
             self._wander(NEXT_WALK)
-        self._give_back()
         return frozenset(self.printed)
 
     def _wander(self, steps: int) -> None:
@@ -143,12 +142,10 @@ class _Withdrawal:
         self._keep(table)
 
     def _keep(self, table: Counts) -> None:
-        """Keep a table as a witness if it shows a cell lower or higher than every one before."""
+        """Keep what a witness shows: how low and how high each cell may be. It stays true when less is printed."""
         sums = self.cube.sums(table)
         self.newest = table
-        if (sums < self.lowest).any() or (sums > self.highest).any():
-            self.witnesses.append(sums)
-            self.lowest, self.highest = np.minimum(self.lowest, sums), np.maximum(self.highest, sums)
+        self.lowest, self.highest = np.minimum(self.lowest, sums), np.maximum(self.highest, sums)
 
     def _caps(self) -> npt.NDArray[np.int64]:
         # A declared code is printed exactly, so its parts can be no more than it.
@@ -203,40 +200,6 @@ class _Withdrawal:
         if self.rigid is None:
             self.rigid = _Alike(self.cube, {cell: int(self.values[self.cube.place[cell]]) for cell in self.printed})
         return self.rigid
-
-    def _agrees(self, witness: Counts) -> bool:
-        places = [self.cube.place[cell] for cell in self.printed]
-        return bool((witness[places] == self.values[places]).all())
-
-    def _give_back(self) -> None:
-        """Print again what turns out not to be needed, the most telling cells first."""
-        taken = sorted(
-            (cell for cell in self.offered if cell not in self.printed),
-            key=lambda cell: (-self.solver.cost(cell), self.cube.place[cell]),
-        )
-        for cell in taken:
-            kept, lowest, highest = self.witnesses, self.lowest, self.highest
-            self.printed.add(cell)
-            self.rigid = None
-            self.witnesses = [witness for witness in kept if self._agrees(witness)]
-            self.lowest, self.highest = np.min(self.witnesses, axis=0), np.max(self.witnesses, axis=0)
-            if not self._all_met():
-                self.printed.discard(cell)
-                self.rigid = None
-                # What was found on the way agrees with more than is printed now, so it counts as well.
-                found = [witness for witness in self.witnesses if not any(witness is known for known in kept)]
-                self.witnesses = kept + found
-                self.lowest, self.highest = np.minimum(lowest, self.lowest), np.maximum(highest, self.highest)
-
-    def _all_met(self) -> bool:
-        while unmet := self._unmet():
-            number, upward = unmet[0]
-            reach = int(self._needs()[1][number]) if upward else 0
-            table = self._rigid().table(self.cube.inner(self.cube.cells[number]), reach, upward)
-            if table is None:
-                return False
-            self._keep(table)
-        return True
 
 
 class _Alike:
