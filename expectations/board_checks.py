@@ -146,6 +146,22 @@ class ExpectNoSmallCountOfPersons(ExpectColumnValuesToBeBetween):
     next_step: ClassVar[str] = "Look at the rule of withholding in publish/; release nothing by hand."
 
 
+class ExpectNoAttackToSucceed(ExpectColumnValuesToBeBetween):
+    """From all that was ever printed nobody can work out a count of a few people; what is not settled is a finding."""
+
+    frame: ClassVar[str] = "attack"
+    column: str = "broken_rule"
+    next_step: ClassVar[str] = "Release nothing by hand: docs/disclosure.md says what each rule means."
+
+
+class ExpectTheAttackOnTheseBytes(ExpectColumnValuesToBeBetween):
+    """The attack read every file of the candidate, and exactly these bytes of it."""
+
+    frame: ClassVar[str] = "attacked_files"
+    column: str = "not_attacked"
+    next_step: ClassVar[str] = PREPARE_AGAIN
+
+
 class ExpectNoQuarterBeyondTheCandidates(ExpectColumnValuesToBeBetween):
     """Tables of a quarter hold that quarter alone; tables over time hold no later one."""
 
@@ -244,6 +260,8 @@ CHECKS = (
     ExpectEveryTargetStatusToFitItsTarget,
     ExpectEveryTotalToBePrinted,
     ExpectNoSmallCountOfPersons,
+    ExpectNoAttackToSucceed,
+    ExpectTheAttackOnTheseBytes,
     ExpectNoQuarterBeyondTheCandidates,
     ExpectNoZeroClaimWhileCasesAreUncategorised,
     ExpectTheHeadlineToEqualItsTheme,

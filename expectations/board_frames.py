@@ -27,6 +27,7 @@ COMPARED = (*NUMBERS, "display_value", "target_status", "value_state")
 CELL = ["metric_id", "perimeter", "basis", "fiscal_quarter"]
 TOTAL = "total"
 SUPPRESSED = "SUPPRESSED"
+FROZEN = "AS_FIRST_PUBLISHED"
 
 Rows = list[dict[str, str]]
 
@@ -82,6 +83,17 @@ def files_frame(candidate: Candidate) -> pd.DataFrame:
     return pd.DataFrame({"label": names, "altered_file": [float(is_altered) for is_altered in altered]})
 
 
+def attack_frame(broken: Mapping[str, int], rules: Sequence[str]) -> pd.DataFrame:
+    """One row a rule of the attack: whether it was broken, and never how often or where."""
+    return _floats({"label": rule, "broken_rule": bool(broken.get(rule))} for rule in rules)
+
+
+def attacked_files_frame(candidate: Candidate, attacked: Mapping[str, str]) -> pd.DataFrame:
+    """One row a file of the candidate: whether the attack read other bytes than these, or did not read it."""
+    names = sorted(candidate.found.keys() | attacked.keys())
+    return _floats({"label": name, "not_attacked": candidate.found.get(name) != attacked.get(name)} for name in names)
+
+
 def tables_frame(candidate: Candidate, pinned: Mapping[str, Any]) -> pd.DataFrame:
     """One row a table, pinned or found: columns missing, columns that are not published, cells that differ."""
     wanted: Mapping[str, Sequence[str]] = pinned["tables"]
@@ -122,7 +134,7 @@ def core_frame(candidate: Candidate, pinned: Mapping[str, Any]) -> pd.DataFrame:
 
 def figures_frame(candidate: Candidate, figures: pd.DataFrame, pinned: Mapping[str, Any]) -> pd.DataFrame:
     """One row a figure of any table: headline, trend, themes and metric values."""
-    uncategorised = _uncategorised(figures)
+    uncategorised = _uncategorised(figures, pinned)
     rows = []
     for row in figures.to_dict("records"):
         numerator, denominator, value = (_number(row[name]) for name in ("numerator", "denominator", "value"))
@@ -143,7 +155,8 @@ def figures_frame(candidate: Candidate, figures: pd.DataFrame, pinned: Mapping[s
                 "state_conflict": _state_conflict(row, numerator, denominator, value),
                 "target_conflict": _target_conflict(row, value),
                 "withheld_total": row["dimension"] == TOTAL and row["value_state"] == SUPPRESSED,
-                "small_person_count": _is_small(row, candidate.withhold_below),
+                "small_person_count": row["dimension_value"] not in pinned["declared_parts"]
+                and _is_small(row, candidate.withhold_below),
                 "foreign_quarter": _is_foreign(row, candidate.quarter),
                 "premature_zero": row["metric_id"] in pinned["zero_claims"]
                 and row["value_state"] == "MEASURED_ZERO"
@@ -213,7 +226,11 @@ def breakdowns_frame(figures: pd.DataFrame, pinned: Mapping[str, Any]) -> pd.Dat
         whole = _number(total["denominator"]) if breakdown in pinned["parts_of_denominator"] else _count(total)
         printed = [count for count in counts if count is not None]
         applies = (
-            whole is not None and len(printed) == len(counts) and breakdown not in pinned["overlapping_breakdowns"]
+            # Parts as first published need not add up to a total that was corrected since.
+            whole is not None
+            and not (group["value_state"] == FROZEN).any()
+            and len(printed) == len(counts)
+            and breakdown not in pinned["overlapping_breakdowns"]
         )
         gap = abs(sum(printed) - whole) / max(1.0, abs(whole)) if applies and whole is not None else None
         rows.append({"label": group["label"].iloc[0], "gap_to_total": gap})
@@ -283,13 +300,18 @@ def _stands_in(table: pd.DataFrame, row: Mapping[str, Any]) -> bool:
     return len(same) == 1 and all(same.iloc[0][name] == row[name] for name in COMPARED)
 
 
-def _uncategorised(figures: pd.DataFrame) -> set[str]:
-    """The quarters in which at least one case has no category yet; a withheld count is at least one."""
-    rows = figures[(figures["dimension"] == "category") & (figures["dimension_value"] == "UNCATEGORISED")]
+def _uncategorised(figures: pd.DataFrame, pinned: Mapping[str, Any]) -> set[str]:
+    """The quarters in which at least one case has no category yet: by its part, or by the total of those with one."""
+    parts = figures[(figures["dimension"] == "category") & (figures["dimension_value"] == "UNCATEGORISED")]
+    totals = figures[(figures["dimension"] == TOTAL) & figures["metric_id"].isin(pinned["categorised"])]
     return {
         row["fiscal_quarter"]
-        for row in rows.to_dict("records")
+        for row in parts.to_dict("records")
         if row["value_state"] == SUPPRESSED or (_count(row) or 0) > 0
+    } | {
+        row["fiscal_quarter"]
+        for row in totals.to_dict("records")
+        if (_number(row["numerator"]) or 0) < (_number(row["denominator"]) or 0)
     }
 
 
@@ -304,6 +326,8 @@ def _state_conflict(
         return value is not None
     if value is None:
         return True
+    if state == FROZEN:
+        return row["dimension"] == TOTAL
     if row["unit"] == "pp":  # a gap of zero is a gap like any other, not a claim that there is nothing
         return state == "MEASURED_ZERO"
     return state in ("MEASURED", "MEASURED_ZERO") and (state == "MEASURED_ZERO") != (value == 0)

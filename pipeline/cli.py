@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline import store
-from pipeline.errors import HrddError, NotApproved
+from pipeline.errors import GateFailed, HrddError, NotApproved
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
 
@@ -209,6 +209,26 @@ def verify(folder: Path) -> None:
     report = verify(folder)
     OUT.print(f"Verified {report['release']}: {report['files']} files are what the manifest says.")
     OUT.print(f"Manifest digest: {report['manifest_digest']}")
+
+
+@main.command()
+@click.argument("folders", type=click.Path(path_type=Path, exists=True, file_okay=False), nargs=-1, required=True)
+@click.option("--strict", is_flag=True, help="Ask what a pack must keep that leaves the company.")
+@click.pass_obj
+def attack(settings: Settings, folders: tuple[Path, ...], strict: bool) -> None:
+    """Try to work out withheld counts from release folders, oldest first; needs nothing but their files."""
+    from expectations.attack import attack
+
+    report = attack(settings, folders, strict=strict)
+    if not report.stands:
+        raise GateFailed(
+            "The attack succeeded, or could not be carried through.",
+            found="; ".join(sorted(report.broken)),
+            expected="no rule of the programme of tables broken, and every question settled",
+            rule="expectations/attack.py",
+            next_step="do not pass these folders on; docs/disclosure.md says what each rule means",
+        )
+    OUT.print("The attack found nothing: every withheld count may be nobody, and may be enough.")
 
 
 def _told(receipts: list[dict[str, Any]], verb: str, nothing: str) -> None:

@@ -39,6 +39,8 @@ class Settings:
     approvers: tuple[str, ...] = ()  # who may approve; the preparer never may
     pseudonym_keys: str = ""  # file of the keys that make pseudonyms, seen from the settings file; mode 0600
     withhold_below: int = 5  # a count of persons from 1 to one less than this is withheld in a finer cell
+    strict_disclosure: bool = False  # protect as for a pack that leaves the company: docs/disclosure.md
+    disclosure_key_file: str = ""  # a file of 32 or more secret bytes, kept apart; a sample installation needs none
     threads: int = 2  # DuckDB's threads
     memory_limit: str = "4GB"  # DuckDB's memory
     sources: tuple[dict[str, str], ...] = field(default=(), hash=False)  # what is pulled: docs/add-a-source.md
@@ -98,6 +100,22 @@ class Settings:
         if moment.tzinfo is None:
             raise _bad(f"clock = {self.clock!r}", "a moment with an offset, such as +09:00", "add the offset")
         return moment.astimezone(UTC)
+
+    def disclosure_key(self) -> bytes:
+        """The secret by which prepare breaks ties in what it withholds; the same for a year. Raises BadSettings."""
+        if not self.disclosure_key_file and self.is_sample:
+            return b"SAMPLE: this key protects nobody"
+        try:
+            key = Path(self.disclosure_key_file).read_bytes() if self.disclosure_key_file else b""
+        except OSError:
+            key = b""
+        if len(key) < 32:
+            raise _bad(
+                "no disclosure key of 32 bytes or more",
+                "disclosure_key_file, a file that only the pipeline reads",
+                "head -c 32 /dev/urandom > KEYFILE; keep it out of the data folder and out of backups of it",
+            )
+        return key
 
     def _check(self) -> None:
         self.now()

@@ -36,6 +36,11 @@ STATE_WORDS = {
     "ESTIMATED": ("Estimated", "computed with an assumption that its definition names."),
     "DECLARED": ("Declared", "stated by a responsible person and not computed from records."),
     "NOT_MEASURED": ("Not measured", "no extract says it for this quarter; nothing is filled in."),
+    "AS_FIRST_PUBLISHED": (
+        "As first published",
+        "a part of a total that a release has printed before; later corrections stand in the totals and in the quarter "
+        "in which they were registered.",
+    ),
     "SUPPRESSED": ("Withheld", "too few persons to print without a risk that one is recognized."),
 }
 
@@ -92,6 +97,7 @@ class Board:
     deliveries: list[Mapping[str, Any]]
     withhold_below: int
     withheld_cells: int
+    first_published: str | None  # the release that first printed the parts of this year's hotline figures
     tables: dict[str, Table]
 
     @cached_property
@@ -161,10 +167,14 @@ def notes(board: Board) -> list[Note]:
 def _withheld_note(board: Board) -> Note:
     below = board.withhold_below
     rule = (
-        f"Counts of 1 to {below - 1} persons or of their cases are withheld in any cell finer than a published total, "
-        "so that nobody can be recognized. Where one cell of a breakdown is withheld, the smallest other one goes with "
-        "it, because a subtraction would give it back; rates go with their counts. Totals are always printed. "
+        f"A count of persons or of cases below {below} is not printed in any cell finer than a total, and zeros are "
+        "not either: whoever reads `withheld` cannot know whether anybody reported. Other cells go with it where a "
+        "subtraction, an earlier quarter or an earlier release would give it back; both look the same. A rate goes "
+        "with its count. Totals and the declared claims are always printed. Parts of the hotline's figures are given "
+        "once a year. "
     )
+    if board.first_published:
+        rule += f"They are printed here as release {board.first_published} printed them first. "
     if not board.withheld_cells:
         return Note("What was withheld", rule + "In this quarter no cell had to be withheld.")
     counts: dict[tuple[str, str], int] = {}

@@ -15,9 +15,11 @@ from pipeline import database, provenance, store
 from pipeline.errors import BuildFailed, HrddError
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
-from publish import datapackage, disclosure, page, tables, workbook
+from publish import datapackage, disclosure, ledger, page, tables, workbook
 from publish.board import Board, Row, in_reading_order, tables_of
 from publish.dictionary import COLUMNS, DICTIONARY_COLUMNS, TABLES, Published, dictionary_rows
+from publish.manifest import releases
+from publish.programme import programme
 
 
 def prepare(settings: Settings, quarter: FiscalQuarter, prepared_by: str | None = None) -> dict[str, Any]:
@@ -112,7 +114,13 @@ def read_board(
         for row in rows["metric_values"]
         if row["dimension"] == disclosure.TOTAL or row["fiscal_quarter"] == str(quarter)
     ]
-    protected, withheld_cells = disclosure.withhold(rows, settings.withhold_below)
+    rules = disclosure.Rules(
+        programme(), settings.disclosure_key(), below=settings.withhold_below, strict=settings.strict_disclosure
+    )
+    places = {f"{other}/r{revision}": folder for other, revision, folder in releases(settings)}
+    standing = ledger.first_published(settings, places, quarter)
+    inner = _inner(settings, place / "due_diligence.duckdb", quarter)
+    protected = disclosure.protect(rows, inner, quarter, rules, standing)
     board = Board(
         company=settings.company,
         is_sample=bool(inputs["is_sample"]) or settings.is_sample,
@@ -123,9 +131,10 @@ def read_board(
         timezone=settings.timezone,
         prepared_by=prepared_by,
         deliveries=inputs["deliveries"],
-        withhold_below=settings.withhold_below,
-        withheld_cells=withheld_cells,
-        tables=tables_of(in_reading_order(protected)),
+        withhold_below=rules.threshold,
+        withheld_cells=protected.withheld_cells,
+        first_published=standing.release if standing else None,
+        tables=tables_of(in_reading_order(protected.tables)),
     )
     return board, inputs
 
@@ -140,6 +149,7 @@ def render(settings: Settings, board: Board, beside: Path) -> dict[str, bytes]:
     meanings = dictionary_rows(board.tables["dim_metric"].rows, columns)
     files["dictionary.csv"] = tables.as_csv(DICTIONARY_COLUMNS, meanings)
     files["datapackage.json"] = store.canonical_json(datapackage.describe(board, files))
+    files["programme.json"] = store.canonical_json(programme().content)
     files["board_figures.xlsx"] = workbook.render(board)
     files["index.html"] = page.render(board)
     with tempfile.TemporaryDirectory(dir=store.folder(beside), prefix=".put-") as scratch:
@@ -168,6 +178,17 @@ def _read(settings: Settings, file: Path) -> dict[str, list[Row]]:
             found = connection.execute(f"select {typed} from main.{database.quoted(published.model)}").fetchall()
             rows[name] = [dict(zip(published.columns, values, strict=True)) for values in found]
     return rows
+
+
+def _inner(settings: Settings, file: Path, quarter: FiscalQuarter) -> disclosure.Inner:
+    with database.connect(settings, file, read_only=True) as connection:
+        rows = connection.execute(
+            "select quarter_number, category, reporter_type, identity, cases from main.int_hotline_cube "
+            "where fiscal_year = ? and quarter_number <= ? order by all",
+            [quarter.fiscal_year, quarter.number],
+        ).fetchall()
+    names = ("quarter_number", "category", "reporter_type", "identity", "cases")
+    return disclosure.Inner([dict(zip(names, row, strict=True)) for row in rows])
 
 
 def _check_columns(published: Published, there: set[str]) -> None:

@@ -1,83 +1,367 @@
-"""Disclosure control: which cells a reader must not see. A pure function over rows; it reads and writes nothing.
+"""Disclosure control: which cells a reader must not see, over all tables of a candidate and all releases before it.
 
-The rule in force, printed in every release (see ``board.notes``):
-
-1. a count of persons from 1 to ``below`` - 1, in a cell finer than a published total, is withheld;
-2. if exactly one cell of a breakdown is withheld, the smallest printed cell of it is withheld too, because the total
-   less the others would give it back. A printed zero is taken last: a zero-claim should stand if it can;
-3. a rate never stands where its count is withheld, and neither does its target status;
-4. totals are always printed.
-
-All tables of a candidate are protected together, so that a cell withheld in one cannot be read in another. What a
-reader can work out across quarters, perimeters and earlier releases is not covered by this rule.
+A cell is printed exactly or withheld, never changed. ``programme.yml`` says which tables there are; cells finer than a
+total that are not in it are not published. Totals and the declared codes are always printed. The unprotected counts
+live in this process only: nothing here logs, writes or puts a value into an error. docs/disclosure.md tells readers
+what is guaranteed; ``expectations/attack.py`` proves it on the files, and shares no code with this.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from pipeline.errors import BuildFailed, GateFailed
+from pipeline.quarter import FiscalQuarter
+from publish.cube import ALL, SPANS, YEAR, Cell, Counts
+from publish.ledger import Standing
+from publish.programme import AND, BETWEEN, Breakdown, Programme
+from publish.withdrawal import Request, SolverFailed, Stuck, printable
+
 Row = Mapping[str, Any]
-Cell = tuple[Any, ...]
+Rows = list[dict[str, Any]]
 
 TOTAL = "total"
 SUPPRESSED = "SUPPRESSED"
+FROZEN = "AS_FIRST_PUBLISHED"
 WITHHELD = "withheld"
-BREAKDOWN = ("metric_id", "perimeter", "basis", "fiscal_quarter", "dimension")
+CELL = ("metric_id", "perimeter", "basis", "fiscal_quarter", "dimension", "dimension_value")
+THEME_TABLES = ("training", "grievance", "supply_chain", "workforce", "geopolitics", "ai", "governance")
 # Whatever is not named here is emptied in a withheld row, so that a column added later cannot give the cell away.
-KEPT = frozenset((*BREAKDOWN, "dimension_value", "title", "unit", "target_value", "theme_order", "is_person_count"))
+KEPT = frozenset((*CELL, "title", "unit", "target_value", "theme_order", "is_person_count"))
+YEAR_END = 4
 
 
-def withhold(tables: Mapping[str, Sequence[Row]], below: int) -> tuple[dict[str, list[dict[str, Any]]], int]:
+@dataclass(frozen=True)
+class Inner:
+    """The build's inner counts of the hotline: rows of ``int_hotline_cube`` of one fiscal year."""
+
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """By what a candidate is protected. ``below`` may raise the programme's threshold and never lowers it."""
+
+    programme: Programme
+    key: bytes
+    below: int = 0
+    strict: bool = False
+
+    @property
+    def threshold(self) -> int:
+        """The smallest count of persons or cases that may be printed in a cell finer than a total."""
+        own = self.programme.strict_threshold if self.strict else self.programme.threshold
+        return max(own, self.below)
+
+
+@dataclass(frozen=True)
+class Protected:
+    """The tables a reader may see, how many distinct cells are withheld, and how far the ladder had to be climbed:
+    0 is all tables of the programme, the last step totals only."""
+
+    tables: dict[str, Rows]
+    withheld_cells: int
+    step: int
+
+
+def protect(
+    tables: Mapping[str, Sequence[Row]],
+    inner: Inner,
+    quarter: FiscalQuarter,
+    rules: Rules,
+    standing: Standing | None = None,
+) -> Protected:
     """Protect the tables of one candidate together.
 
-    Args: tables by name, rows with the columns of ``BREAKDOWN`` and ``dimension_value`` (a table without a dimension
-    holds totals only); ``below``, the smallest count of persons that may be printed in a finer cell.
-    Returns: the tables with withheld cells emptied, and the number of distinct cells withheld.
+    Args: tables by name, rows with the columns of ``CELL`` (a table without a dimension holds totals only);
+    ``standing``, what an earlier release printed of the same year, which then stays as it is. The same tables, counts,
+    ledger and key give the same result. Raises BuildFailed for a code that the programme does not declare, GateFailed
+    where no choice of cells can be safe or the solver gave no answer; neither names a cell or a count.
     """
-    finer = [row for rows in tables.values() for row in rows if row.get("dimension", TOTAL) != TOTAL]
-    cells = withheld_cells(finer, below)
-    protected = {
-        name: [_emptied(row) if _cell(row) in cells else dict(row) for row in rows] for name, rows in tables.items()
+    totals = {name: [dict(row) for row in rows if _is_total(row)] for name, rows in tables.items()}
+    decimals = {row["metric_id"]: int(row.get("decimals") or 0) for row in tables.get("dim_metric", ())}
+    finer = {name: _others(rows, rules) for name, rows in tables.items()}
+    step = 0
+    for entry in rules.programme.breakdowns:
+        for name, rows in tables.items():
+            mine = [row for row in rows if _belongs(row, entry)]
+            for one in _periods(mine):
+                finer[name] += _breakdown(one, _total_of(tables[name], one[0]), entry, rules, decimals)
+    if quarter.number == YEAR_END:
+        parts, step = _hotline_parts(tables, inner, quarter, rules, standing)
+        for name in ("grievance", "metric_values"):
+            finer[name] += _hotline_rows(tables[name], parts, quarter, rules, decimals)
+    protected = {name: totals[name] + finer[name] for name in tables}
+    withheld = {
+        tuple(row[column] for column in CELL)
+        for rows in finer.values()
+        for row in rows
+        if row.get("value_state") == SUPPRESSED
     }
-    return protected, len(cells)
+    return Protected(protected, len(withheld), step)
 
 
-def withheld_cells(finer: Iterable[Row], below: int) -> frozenset[Cell]:
-    """The cells to withhold among cells finer than a total: too small, or needed to keep a small one hidden."""
-    breakdowns: dict[Cell, dict[Cell, Row]] = defaultdict(dict)
-    small: set[Cell] = set()
-    for row in finer:
-        cell = _cell(row)
-        breakdowns[cell[:-1]].setdefault(cell, row)
-        if _is_small(row, below):
-            small.add(cell)
-    partners = set()
-    for cells in breakdowns.values():
-        hidden = small.intersection(cells)
-        if len(hidden) == 1:
-            partners.update(_smallest_printed({cell: row for cell, row in cells.items() if cell not in hidden}))
-    return frozenset(small | partners)
+# The hotline: one cube, one pattern a year.
 
 
-def _cell(row: Row) -> Cell:
-    return (*(row.get(column) for column in BREAKDOWN), row.get("dimension_value"))
+@dataclass(frozen=True)
+class Part:
+    """One cell of a hotline table as a reader will see it: a count, or None where it is withheld."""
+
+    dimension: str
+    code: str
+    count: int | None
+    of: int  # the total that it is a part of
+    is_declared: bool
+    is_frozen: bool = False
 
 
-def _counts(row: Row) -> list[float]:
-    numerator = row["numerator"] if row["numerator"] is not None else row["value"]
-    return [count for count in (numerator, row["denominator"]) if count is not None]
+def hotline_pattern(inner: Counts, rules: Rules, claims: Mapping[Cell, int]) -> tuple[frozenset[Cell], int]:
+    """The cells of the year to print, and the step of the ladder they belong to.
+
+    ``claims`` are cells that another figure prints exactly. On the last step no cell of the year but its total.
+    Raises SolverFailed; never Stuck, for the ladder ends in totals.
+    """
+    programme, cube = rules.programme, rules.programme.cube
+    always = [cube.cell(span) for span in SPANS]
+    uncategorised = {cube.cell(span, category="UNCATEGORISED") for span in SPANS if "category" in cube.dimensions}
+    declared = [*programme.declared_cells, *uncategorised, *claims]
+    for step, tables in enumerate(programme.steps):
+        request = Request(
+            cube=cube,
+            counts=inner,
+            tables=[cell for table in tables for cell in cube.table(table)],
+            always=always,
+            declared=declared,
+            threshold=rules.threshold,
+            key=rules.key,
+            strict=rules.strict,
+        )
+        try:
+            return printable(request), step
+        except Stuck:
+            continue
+    return frozenset(always), len(programme.steps)
 
 
-def _is_small(row: Row, below: int) -> bool:
-    # A cell that does not say whether it counts persons is taken as one that does.
-    return row["is_person_count"] is not False and any(0 < count < below for count in _counts(row))
+def parts_of(
+    counts: Counts, pattern: frozenset[Cell], tables: Iterable[Sequence[str]], programme: Programme
+) -> list[Part]:
+    """The cells of the year's tables as a reader will see them: they depend on nothing that the pattern withholds."""
+    cube = programme.cube
+    values = cube.sums(counts)
+    declared = set(programme.declared_cells)
+    whole = int(values[cube.place[cube.cell()]])
+    parts = []
+    for table in tables:
+        for cell in cube.table(table):
+            codes = [code for code in cell[:-1] if code != ALL]
+            count = int(values[cube.place[cell]]) if cell in pattern else None
+            parts.append(Part(AND.join(table), BETWEEN.join(codes), count, whole, cell in declared))
+    return parts
 
 
-def _smallest_printed(cells: Mapping[Cell, Row]) -> list[Cell]:
-    counted = [(counts[0] == 0, counts[0], cell) for cell, row in cells.items() if (counts := _counts(row))]
-    return [min(counted, key=lambda entry: (entry[0], entry[1], tuple(map(str, entry[2]))))[2]] if counted else []
+def _hotline_parts(
+    tables: Mapping[str, Sequence[Row]],
+    inner: Inner,
+    quarter: FiscalQuarter,
+    rules: Rules,
+    standing: Standing | None,
+) -> tuple[list[Part], int]:
+    programme = rules.programme
+    counts = counts_of(inner, programme)
+    if standing is not None:
+        return _frozen_parts(counts, standing, programme), 0
+    claims = {}
+    for row in tables.get("metric_values", ()):
+        if row["metric_id"] in programme.claims and _is_total(row) and row["perimeter"] == programme.perimeter:
+            when = FiscalQuarter.parse(row["fiscal_quarter"])
+            if when.fiscal_year == quarter.fiscal_year and row["basis"] in ("qtr", "ytd"):
+                span = (when.number,) if row["basis"] == "qtr" else YEAR[: when.number]
+                claims[programme.cube.cell(span, category=programme.claims[row["metric_id"]])] = 0
+    try:
+        pattern, step = hotline_pattern(counts, rules, claims)
+    except SolverFailed:
+        raise GateFailed(
+            "The hotline's figures could not be protected. Nothing was prepared.",
+            found="a solver that ended without an answer",
+            expected="a choice of cells that is proven safe",
+            rule="publish/withdrawal.py",
+            next_step="run hrdd prepare again on a machine with time to spare; never print by hand",
+        ) from None
+    if step == len(programme.steps):
+        return [], step
+    return parts_of(counts, pattern, programme.steps[step], programme), step
+
+
+def _frozen_parts(counts: Counts, standing: Standing, programme: Programme) -> list[Part]:
+    # What was printed stays; what was withheld stays withheld. Only the declared codes speak of today.
+    today = {
+        part.code: part for part in parts_of(counts, frozenset(programme.declared_cells), [["category"]], programme)
+    }
+    parts = []
+    for row in standing.rows:
+        dimension, code = row["dimension"], row["dimension_value"]
+        if dimension == "category" and code in programme.declared.get("category", ()):
+            parts.append(today[code])
+            continue
+        count = int(float(row["numerator"])) if row["numerator"] else None
+        of = int(float(row["denominator"])) if row["denominator"] else 0
+        parts.append(Part(dimension, code, count, of, False, is_frozen=True))
+    return parts
+
+
+def counts_of(inner: Inner, programme: Programme) -> Counts:
+    """The inner counts as a table of the cube's shape. Raises BuildFailed for a code that nobody declared."""
+    counts = np.zeros(programme.cube.shape, dtype=np.int64)
+    for row in inner.rows:
+        place = []
+        for name, codes in programme.cube.dimensions.items():
+            code = programme.merged[name].get(str(row[name]))
+            if code is None:
+                raise BuildFailed(
+                    "A hotline case has a code that the programme of tables does not declare. Nothing was prepared.",
+                    found=f"a code of {name} outside the declared list",
+                    expected="codes that the programme adds up to declared ones",
+                    rule="publish/programme.yml",
+                    next_step="decide with the human rights office where the code belongs, and have it reviewed",
+                )
+            place.append(list(codes).index(code))
+        counts[(*place, int(row["quarter_number"]) - 1)] += int(row["cases"])
+    return counts
+
+
+def _hotline_rows(
+    rows: Sequence[Row], parts: Sequence[Part], quarter: FiscalQuarter, rules: Rules, decimals: Mapping[str, int]
+) -> Rows:
+    programme = rules.programme
+    made = []
+    for part in parts:
+        one_way = AND not in part.dimension
+        metric = programme.metric_of[part.dimension] if one_way else programme.total
+        total = _find_total(rows, metric, programme.perimeter, "ytd", str(quarter))
+        if total is None:
+            continue
+        is_share = total["denominator"] is not None
+        row = _part(
+            total, part.dimension, part.code, part.count, part.of if is_share else None, decimals.get(metric, 0)
+        )
+        if part.count is None:
+            row = _emptied(row)
+        elif part.is_frozen:
+            row["value_state"] = FROZEN
+        elif part.is_declared and part.code != "UNCATEGORISED" and not part.count:
+            row["value_state"] = _claim_state(rows, programme, quarter)
+        made.append(row)
+    return made
+
+
+def _claim_state(rows: Sequence[Row], programme: Programme, quarter: FiscalQuarter) -> str:
+    states = [
+        str(total["value_state"])
+        for metric in programme.claims
+        if (total := _find_total(rows, metric, programme.perimeter, "ytd", str(quarter))) is not None
+    ]
+    return states[0] if states and states[0] != "MEASURED" else "MEASURED_ZERO"
+
+
+# Breakdowns of other figures: few persons, few workers, few firms.
+
+
+def _breakdown(
+    rows: Sequence[Row], total: Row | None, entry: Breakdown, rules: Rules, decimals: Mapping[str, int]
+) -> Rows:
+    groups = _merged(rows, entry, rules.programme)
+    hidden = _hidden(groups, entry, rules)
+    first = total if total is not None else rows[0]
+    made = []
+    for part, (numerator, denominator) in sorted(groups.items()):
+        row = _part(first, entry.dimension, part, numerator, denominator, decimals.get(entry.metric, 0))
+        made.append(_emptied(row) if part in hidden else row)
+    return made
+
+
+def _merged(rows: Sequence[Row], entry: Breakdown, programme: Programme) -> dict[str, tuple[float, float | None]]:
+    """The counts by part, with small populations merged into the remainder until that reaches the floor too."""
+    groups = {str(row["dimension_value"]): (float(_numerator(row)), row["denominator"]) for row in rows}
+    if entry.rule == "firms":
+        return groups
+
+    def size(part: str) -> float:
+        numerator, denominator = groups[part]
+        return numerator if denominator is None else float(denominator)
+
+    order = sorted(groups, key=lambda part: (part != programme.remainder, size(part), part))
+    merging = [part for part in order if size(part) < programme.population_floor or part == programme.remainder]
+    for part in order:
+        if not merging or sum(map(size, merging)) >= programme.population_floor:
+            break
+        if part not in merging:
+            merging.append(part)
+    if merging:
+        numerator = sum(groups[part][0] for part in merging)
+        shares = [groups[part][1] for part in merging]
+        denominator = None if any(share is None for share in shares) else float(sum(share or 0 for share in shares))
+        groups = {part: counts for part, counts in groups.items() if part not in merging}
+        groups[programme.remainder] = (numerator, denominator)
+    return groups
+
+
+def _hidden(groups: Mapping[str, tuple[float, float | None]], entry: Breakdown, rules: Rules) -> set[str]:
+    """The parts to withhold: too small, and the smallest others until each could be nobody and could be enough."""
+    programme = rules.programme
+    smallest = {
+        "persons": rules.threshold,
+        "headcount": max(programme.headcount_below, rules.below),
+        "firms": programme.firms_below,
+    }[entry.rule]
+
+    def counts(part: str) -> tuple[float, ...]:
+        numerator, denominator = groups[part]
+        if entry.rule == "persons" and denominator is not None:
+            return numerator, denominator - numerator
+        return (numerator if denominator is None else denominator,)
+
+    def is_small(part: str) -> bool:
+        few = entry.rule == "persons" and sum(counts(part)) < programme.headcount_below
+        return few or any(count < smallest for count in counts(part))
+
+    hidden = {part for part in groups if is_small(part)}
+    others = sorted(groups.keys() - hidden, key=lambda part: (sum(counts(part)), part))
+    while hidden and others:
+        sums = [sum(column) for column in zip(*(counts(part) for part in sorted(hidden)), strict=True)]
+        if len(hidden) > 1 and min(sums) >= smallest:
+            break
+        hidden.add(others.pop(0))
+    return hidden
+
+
+# Rows.
+
+
+def _part(
+    total: Row, dimension: str, part: str, numerator: float | None, denominator: float | None, decimals: int
+) -> dict[str, Any]:
+    row = {**total, "dimension": dimension, "dimension_value": part, "target_value": None}
+    value = numerator
+    if denominator and numerator is not None:
+        value = 100.0 * numerator / denominator
+    row |= {"numerator": _double(numerator), "denominator": _double(denominator), "value": _double(value)}
+    if "display_value" in row:
+        shown = "" if value is None else f"{value:,.{decimals}f}"
+        row["display_value"] = f"{shown} %" if denominator else shown
+    if row.get("target_status") != "NO_TARGET":
+        row["target_status"] = "NOT_COMPARABLE"
+    row["value_state"] = "MEASURED" if value else "MEASURED_ZERO"
+    return row
+
+
+def _double(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _emptied(row: Row) -> dict[str, Any]:
@@ -88,3 +372,44 @@ def _emptied(row: Row) -> dict[str, Any]:
     if "target_status" in row:
         emptied["target_status"] = "NO_TARGET" if row["target_status"] == "NO_TARGET" else "NOT_COMPARABLE"
     return emptied
+
+
+def _is_total(row: Row) -> bool:
+    return bool(row.get("dimension", TOTAL) == TOTAL)
+
+
+def _others(rows: Sequence[Row], rules: Rules) -> Rows:
+    """Parts of figures that count neither persons nor cases; a figure that does not say so counts them."""
+    return [
+        dict(row)
+        for row in rows
+        if not _is_total(row) and row["metric_id"] not in rules.programme.guarded and row["is_person_count"] is False
+    ]
+
+
+def _belongs(row: Row, entry: Breakdown) -> bool:
+    if _is_total(row):
+        return False
+    wanted = (entry.metric, entry.perimeter, entry.dimension)
+    return (row["metric_id"], row["perimeter"], row["dimension"]) == wanted
+
+
+def _periods(rows: Sequence[Row]) -> list[list[Row]]:
+    periods: dict[tuple[Any, Any], list[Row]] = {}
+    for row in rows:
+        periods.setdefault((row["basis"], row["fiscal_quarter"]), []).append(row)
+    return [periods[period] for period in sorted(periods)]
+
+
+def _total_of(rows: Sequence[Row], part: Row) -> Row | None:
+    return _find_total(rows, part["metric_id"], part["perimeter"], part["basis"], part["fiscal_quarter"])
+
+
+def _find_total(rows: Sequence[Row], metric: str, perimeter: str, basis: str, quarter: str) -> Row | None:
+    wanted = (metric, perimeter, basis, quarter, TOTAL)
+    columns = ("metric_id", "perimeter", "basis", "fiscal_quarter", "dimension")
+    return next((row for row in rows if tuple(row.get(column) for column in columns) == wanted), None)
+
+
+def _numerator(row: Row) -> float:
+    return float(row["numerator"] if row["numerator"] is not None else row["value"])

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pipeline import store
+from pipeline.quarter import FiscalQuarter
+from pipeline.settings import Settings
 
 NAME = "manifest.json"
 VERSION = 1
 VERDICT = "verdict.json"
 APPROVAL = "approval.json"
+_REVISION = re.compile(r"r([1-9]\d*)")
 FIELDS = frozenset(
     {
         "manifest_version",
@@ -62,3 +67,13 @@ def digest(manifest: Mapping[str, Any]) -> str:
     """The digest that a manifest states of itself: of everything in it but that digest."""
     body = {name: value for name, value in manifest.items() if name != "manifest_digest"}
     return store.sha256_bytes(store.canonical_json(body))
+
+
+def releases(settings: Settings) -> list[tuple[FiscalQuarter, int, Path]]:
+    """Every release that is in place, oldest quarter and revision first."""
+    found = []
+    for folder in settings.place("releases").glob("FY*/r*"):
+        match = _REVISION.fullmatch(folder.name)
+        if match and (folder / NAME).is_file():
+            found.append((FiscalQuarter.parse(folder.parent.name), int(match[1]), folder))
+    return sorted(found)

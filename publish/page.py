@@ -99,11 +99,25 @@ def render(board: Board) -> bytes:
         "chart": lambda row: chart(board, row),
         "sections": lambda theme, row: sections(board, theme, row),
         "data": data,
+        "cell": cell,
         "data_text": bar_text,
         "lead": lead(board),
         "target": lambda row: target_text(board, row),
     }
     return template.render(context).encode()
+
+
+def cell(row: Row) -> Markup:
+    """Which cell a table row is about, as attributes: the page can then be searched like the other files."""
+    named = {
+        "figure": row["metric_id"],
+        "perimeter": row["perimeter"],
+        "basis": row["basis"],
+        "quarter": row["fiscal_quarter"],
+        "dimension": row.get("dimension") or TOTAL,
+        "part": row.get("dimension_value") or "ALL",
+    }
+    return Markup(" ").join(Markup('data-{}="{}"').format(name, value) for name, value in named.items())
 
 
 def data(value: float | None, shown: str | None = None) -> Markup:

@@ -1,12 +1,12 @@
 """publish: move approved bytes into the release folder. It computes no figure, and it believes no earlier step.
 
-Order: the release folder in one rename, then the analysts' database and its pointer, then ``latest.json``. A kill at
+Order: the release folder in one rename, its line in the ledger of printed cells, the analysts' database and its
+pointer, ``latest.json``. A kill at
 any moment leaves the last release whole; the next run completes what is missing.
 """
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,11 @@ from pipeline.errors import GateFailed, NotApproved
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
 from publish import candidate as candidates
+from publish import ledger, mart
 from publish import manifest as manifests
-from publish import mart
 from publish.approval import allowed, passed_verdict
-from publish.manifest import APPROVAL, VERDICT
+from publish.manifest import APPROVAL, VERDICT, releases
 from publish.verify import approval_fault, verify
-
-_REVISION = re.compile(r"r([1-9]\d*)")
 
 
 def publish(settings: Settings, quarter: FiscalQuarter) -> dict[str, Any]:
@@ -34,10 +32,13 @@ def publish(settings: Settings, quarter: FiscalQuarter) -> dict[str, Any]:
     with store.alone(settings.place(".locks", "publish")):
         folder, candidate = candidates.current(settings, quarter)
         _allow(settings, quarter, folder, candidate)
-        revision, release = _released(settings, quarter, candidate["candidate_digest"]) or _release(
-            settings, quarter, folder, candidate
-        )
+        known = _released(settings, quarter, candidate["candidate_digest"])
+        ledger.check(settings, _places(settings), about_to=f"{quarter}/r{known[0]}" if known else None)
+        if known is None:
+            _attacked_beside_these(settings, folder, quarter)
+        revision, release = known or _release(settings, quarter, folder, candidate)
         verify(release)
+        ledger.append(settings, _places(settings), f"{quarter}/r{revision}")
         record = _record(settings, quarter, revision)
         mart.make(settings, release, store.read_json(release / manifests.NAME))
         newest_quarter, newest_revision, newest = releases(settings)[-1]
@@ -50,14 +51,26 @@ def publish(settings: Settings, quarter: FiscalQuarter) -> dict[str, Any]:
         return record
 
 
-def releases(settings: Settings) -> list[tuple[FiscalQuarter, int, Path]]:
-    """Every release that is in place, oldest quarter and revision first."""
-    found = []
-    for folder in settings.place("releases").glob("FY*/r*"):
-        match = _REVISION.fullmatch(folder.name)
-        if match and (folder / manifests.NAME).is_file():
-            found.append((FiscalQuarter.parse(folder.parent.name), int(match[1]), folder))
-    return sorted(found)
+def releases_digest(settings: Settings) -> str:
+    """What is released by now, in one digest: of every manifest. The verdict names it as the attack found it."""
+    home = settings.place("releases")
+    manifests_there = sorted(folder / manifests.NAME for _, _, folder in releases(settings))
+    return store.digest_of({file.relative_to(home).as_posix(): store.sha256_file(file) for file in manifests_there})
+
+
+def _attacked_beside_these(settings: Settings, folder: Path, quarter: FiscalQuarter) -> None:
+    if store.read_json(folder / VERDICT).get("releases_digest") != releases_digest(settings):
+        raise GateFailed(
+            f"The candidate of {quarter} was attacked beside other releases. Nothing was published.",
+            found="a release that came after the verdict, or a verdict without an attack",
+            expected="a verdict on these files together with every release in place",
+            rule="publish/release.py",
+            next_step=f"hrdd prepare {quarter}, then hrdd check {quarter}, and a new decision",
+        )
+
+
+def _places(settings: Settings) -> dict[str, Path]:
+    return {f"{quarter}/r{revision}": folder for quarter, revision, folder in releases(settings)}
 
 
 def _allow(settings: Settings, quarter: FiscalQuarter, folder: Path, candidate: dict[str, Any]) -> None:

@@ -22,11 +22,14 @@ RATES = {"trn_rate": ("training", 86, 100, 90.0), "sup_rate": ("supply_chain", 8
 COUNTS = {
     "grv_cases": ("grievance", 109),
     "wrk_heads": ("workforce", 2200),
+    "sup_third_party_audits": ("supply_chain", 109),
     "geo_areas": ("geopolitics", 7),
     "ai_reviews": ("ai", 12),
     "gov_statements": ("governance", 0),
 }
 CELLS = {"A": 0, "B": 1, "C": 4, "D": 5, "E": 99}
+
+NOBODY = (1900, 1, "NOT_HR", "UNKNOWN", "NAMED", 0)
 
 
 def settings_at(data: Path) -> Settings:
@@ -42,10 +45,14 @@ def finished_build(
     cells: dict[str, int] = CELLS,
     title: str = "Cases reported",
     shift: int = 0,
+    cube: list[tuple[Any, ...]] | None = None,
+    hotline: Any = None,
 ) -> str:
     """Write a build's folder with all board tables; ``shift`` moves every numerator. Returns the build's id."""
     place = store.folder(settings.place("builds", str(quarter), build_id))
     tables = _tables(quarter, cells, title, shift)
+    if hotline is not None:
+        _add_hotline(tables, quarter, hotline)
     with duckdb.connect(str(place / "due_diligence.duckdb")) as connection:
         for name, published in TABLES.items():
             columns = ", ".join(f"{column} {SQL_TYPES[COLUMNS[column].kind]}" for column in published.columns)
@@ -56,6 +63,11 @@ def finished_build(
                     f"insert into {published.model} ({', '.join(published.columns)}) values ({marks})",
                     [row.get(column) for column in published.columns],
                 )
+        connection.execute(
+            "create table int_hotline_cube (fiscal_year INTEGER, quarter_number INTEGER, category VARCHAR, "
+            "reporter_type VARCHAR, identity VARCHAR, cases BIGINT)"
+        )
+        connection.executemany("insert into int_hotline_cube values (?, ?, ?, ?, ?, ?)", cube or [NOBODY])
     known = {"family": "hotline", "extract": "case", "extract_id": "c" * 64, "as_of_date": "2023-03-31"}
     deliveries = [
         {**known, "known_at": "2023-04-03T00:00:00+00:00", "has_manifest": True, "is_late": False},
@@ -106,6 +118,7 @@ def checked(settings: Settings, quarter: FiscalQuarter = QUARTER, **changes: Any
         "checks_evaluated": 3,
         "checks": [{"check": f"Expect{number}", **check} for number in range(3)],
         "files": record["files"],
+        "releases_digest": release.releases_digest(settings),
         **changes,
     }
     store.write_json(folder / "verdict.json", verdict)
@@ -147,21 +160,22 @@ def _tables(quarter: FiscalQuarter, cells: dict[str, int], title: str, shift: in
         called = title if name == "grv_cases" else f"Figure {name}"
         metrics.append(
             {"metric_id": name, "definition_version": 1, "theme": theme, "title": called, "unit": unit,
-             "headline_perimeter": "jp", "basis": "ytd", "numerator_text": f"What {name} counts",
+             "headline_perimeter": "grp", "basis": "ytd", "numerator_text": f"What {name} counts",
              "denominator_text": "All" if denominator else None, "target_value": target,
              "target_direction": "at_least" if target else "none", "owner": "Human rights office",
              "trust_level": "gold", "misuse": "-not for ranking", "is_person_count": True, "decimals": 1,
              "standards": "UNGP 17"}
         )  # fmt: skip
         for place, past in enumerate(quarters):
-            base = {"metric_id": name, "title": called, "unit": unit, "perimeter": "jp", "basis": "ytd",
+            base = {"metric_id": name, "title": called, "unit": unit, "perimeter": "grp", "basis": "ytd",
                     "fiscal_quarter": str(past), "is_person_count": True, "theme_order": 1}  # fmt: skip
             count = max(numerator - 3 * (len(quarters) - 1 - place), 0) + shift
             total = {**base, **_figure(count, denominator, target), "dimension": "total", "dimension_value": "ALL"}
             finer = [
-                {**base, **_figure(cell, None, None), "unit": "cases", "dimension": "category", "dimension_value": part}
+                {**base, **_figure(cell, None, None), "unit": "cases", "dimension": "country_iso2",
+                 "dimension_value": part}
                 for part, cell in cells.items()
-            ] if name == "grv_cases" else []  # fmt: skip
+            ] if name == "sup_third_party_audits" else []  # fmt: skip
             trend.append(total)
             values += [total, *finer]
             if past == quarter:
@@ -179,6 +193,37 @@ def _tables(quarter: FiscalQuarter, cells: dict[str, int], title: str, shift: in
              "region": "JP", "is_consolidated": True, "is_parent": True}
         ],
     }  # fmt: skip
+
+
+def _add_hotline(tables: dict[str, list[dict[str, Any]]], quarter: FiscalQuarter, counts: Any) -> None:
+    """The totals of a year of cases: each quarter and year to date, those with a category, and no forced labour."""
+    category = 8  # UNCATEGORISED is the last of the programme's nine categories
+    by_quarter = [int(counts[..., number].sum()) for number in range(4)]
+    waiting = [int(counts[category, ..., number].sum()) for number in range(4)]
+    for number in range(1, quarter.number + 1):
+        past = quarter.plus(number - quarter.number)
+        for basis in ("qtr", "ytd"):
+            since = number - 1 if basis == "qtr" else 0
+            whole, without = sum(by_quarter[since:number]), sum(waiting[since:number])
+            for name, numerator, denominator in (
+                ("grv_hrh_cases_reported", whole, None),
+                ("grv_cases_by_category", whole - without, whole or None),
+                ("grv_forced_labour_trafficking_reports", 0, None),
+            ):
+                row = {"metric_id": name, "title": f"Figure {name}", "unit": "%" if denominator else "cases",
+                       "perimeter": "jp", "basis": basis, "fiscal_quarter": str(past), "is_person_count": True,
+                       "theme_order": 2, "dimension": "total", "dimension_value": "ALL",
+                       **_figure(numerator, denominator, None)}  # fmt: skip
+                tables["metric_values"].append(row)
+                if past == quarter:
+                    tables["grievance"].append(row)
+                    if basis == "ytd":
+                        tables["headline"].append(row)
+                        metric = {**tables["dim_metric"][0], "metric_id": name, "theme": "grievance",
+                                  "headline_perimeter": "jp"}  # fmt: skip
+                        tables["dim_metric"].append(metric)
+                if basis == "ytd":
+                    tables["trend"].append(row)
 
 
 def _figure(count: int, denominator: int | None, target: float | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 
 from expectations import board_door
 from expectations.bounds import bounds
@@ -16,7 +17,7 @@ from pipeline import store
 from pipeline.database import connect, quoted
 from pipeline.errors import GateFailed
 from pipeline.quarter import FiscalQuarter
-from pipeline.settings import Settings
+from pipeline.settings import PROJECT, Settings
 
 MARKER = "SECRET-MARKER-7Q"
 QUARTER = FiscalQuarter(2023, 4)
@@ -31,6 +32,12 @@ NUMBERS = {"numerator", "denominator", "value", "target_value"}
 CASES = "grv_hrh_cases_reported"
 ZERO = "grv_forced_labour_trafficking_reports"
 RATE = "trn_bhr_completion_rate"
+CATEGORISED = "grv_cases_by_category"
+PROGRAMME = yaml.safe_load((PROJECT / "publish" / "programme.yml").read_text())
+
+SUPPRESSED_CELL = {
+    "numerator": None, "denominator": None, "value": None, "display_value": "withheld", "value_state": "SUPPRESSED",
+}  # fmt: skip
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
@@ -62,8 +69,20 @@ def headline_of(metric: str, quarter: FiscalQuarter) -> Row:
     if metric == "wrk_headcount":
         return count(metric, quarter, 1000.0, unit="persons")
     if metric == RATE:
-        return figure(metric, quarter, target_value=90.0, target_status="MET")
+        return figure(metric, quarter, perimeter="grp", target_value=90.0, target_status="MET")
+    if metric == CATEGORISED:
+        return figure(metric, quarter, numerator=100.0, denominator=100.0, value=100.0, display_value="100.0 %")
     return figure(metric, quarter)
+
+
+def category_of(code: str) -> Row:
+    """One category of the year: one large one is printed, the declared ones are zero, the others are withheld."""
+    row = figure(CATEGORISED, QUARTER, denominator=100.0, dimension="category", dimension_value=code)
+    if code == "POWER_HARASSMENT":
+        return row | {"numerator": 60.0, "value": 60.0, "display_value": "60.0 %"}
+    if code in PROGRAMME["hotline"]["declared"]["category"]:
+        return row | {"numerator": 0.0, "value": 0.0, "display_value": "0.0 %", "value_state": "MEASURED_ZERO"}
+    return row | SUPPRESSED_CELL
 
 
 def good_tables() -> Tables:
@@ -72,14 +91,14 @@ def good_tables() -> Tables:
     trend = [headline_of(metric, quarter) for metric in CORE for quarter in (BEFORE, QUARTER)]
     quarterly = [count(CASES, quarter, 25.0, basis="qtr") for quarter in (BEFORE, QUARTER)]
     parts = [
-        count(CASES, QUARTER, 60.0, dimension="identity", dimension_value="NAMED"),
-        count(CASES, QUARTER, 40.0, dimension="identity", dimension_value="ANONYMOUS"),
+        count(CASES, QUARTER, 40.0, dimension="identity", dimension_value="NAMED"),
+        count(CASES, QUARTER, 30.0, dimension="identity", dimension_value="CONFIDENTIAL"),
+        count(CASES, QUARTER, 30.0, dimension="identity", dimension_value="ANONYMOUS_OR_UNKNOWN"),
         figure(RATE, QUARTER, numerator=150.0, denominator=160.0, value=93.75, dimension="country_iso2",
-               dimension_value="JP", target_status="NOT_COMPARABLE"),
+               dimension_value="JP", target_status="NOT_COMPARABLE", perimeter="grp"),
         figure(RATE, QUARTER, numerator=30.0, denominator=40.0, value=75.0, dimension="country_iso2",
-               dimension_value="DE", target_status="NOT_COMPARABLE"),
-        figure("grv_cases_by_category", QUARTER, numerator=200.0, denominator=200.0, value=100.0,
-               dimension="category", dimension_value="OTHER_HR"),
+               dimension_value="DE", target_status="NOT_COMPARABLE", perimeter="grp"),
+        *(category_of(code) for code in PROGRAMME["hotline"]["dimensions"]["category"]["codes"]),
     ]  # fmt: skip
     tables: Tables = {name: [] for name in LIMITS.pinned["tables"]}
     tables["headline"], tables["trend"] = headline, trend
@@ -90,7 +109,8 @@ def good_tables() -> Tables:
     tables["dim_metric"] = [
         {
             "metric_id": row["metric_id"], "definition_version": "1", "theme": "training", "title": row["title"],
-            "unit": row["unit"], "headline_perimeter": "jp", "basis": "ytd", "numerator_text": "what is counted",
+            "unit": row["unit"], "headline_perimeter": row["perimeter"], "basis": "ytd",
+            "numerator_text": "what is counted",
             "denominator_text": "what it is a share of", "target_value": row["target_value"],
             "target_direction": "none" if row["target_value"] is None else "at_least", "target_source": None,
             "owner": "SAMPLE office", "trust_level": "gold", "misuse": "none", "is_person_count": True, "decimals": 1,
@@ -131,6 +151,7 @@ class Folder:
                 write_csv(files / "tables" / f"{name}.csv", self.columns[name], rows)
                 write_parquet(connection, files / "tables" / f"{name}.parquet", self.columns[name], rows)
         (files / "index.html").write_text("<p>SAMPLE</p>")
+        store.write_json(files / "programme.json", PROGRAMME)
         sums_of = store.checksums(files)
         digest = store.digest_of(sums_of)
         folder = files.parent.rename(files.parent.with_name(digest))
@@ -148,7 +169,7 @@ class Folder:
         with connect(self.settings, folders=[folder]) as connection:
             candidate = board_frames.read(self.settings, connection, folder, store.read_json(folder / "candidate.json"))
         (asked,) = [known for known in board_checks.CHECKS if known.__name__ == check]
-        frame = board_frames.frames(candidate, LIMITS.pinned)[asked.frame]()
+        frame = board_door.frames_of(self.settings, folder, candidate, LIMITS)[asked.frame]()
         (record,) = judge.judge(frame, [asked], LIMITS, asked.frame)
         return str(record["status"])
 
@@ -204,8 +225,15 @@ def part(**changes: Any) -> Edit:
 
 
 def category(**changes: Any) -> Edit:
-    return lambda folder: folder.each("grv_cases_by_category", {"dimension_value": "UNCATEGORISED"} | changes,
-                                      dimension="category")  # fmt: skip
+    return lambda folder: folder.each(CATEGORISED, changes, dimension="category", dimension_value="UNCATEGORISED")
+
+
+def identity(*codes: str) -> Edit:
+    def edit(folder: Folder) -> None:
+        for code in codes:
+            folder.each(CASES, SUPPRESSED_CELL, dimension="identity", dimension_value=code)
+
+    return edit
 
 
 def nothing(folder: Folder) -> None:
@@ -265,10 +293,6 @@ def quarter_of(table: str, written: str) -> Edit:
     return lambda folder: folder.each(CASES, {"fiscal_quarter": written}, only=(table,))
 
 
-SUPPRESSED_CELL = {
-    "numerator": None, "denominator": None, "value": None, "display_value": "withheld", "value_state": "SUPPRESSED",
-}  # fmt: skip
-
 # check -> edits of a candidate: one it must pass, one it must stop, one just inside the bound
 TRIPLES: dict[str, tuple[Edit, Edit, Edit]] = {
     "ExpectTheBytesOfTheCandidate": (
@@ -312,6 +336,12 @@ TRIPLES: dict[str, tuple[Edit, Edit, Edit]] = {
     "ExpectEveryTargetStatusToFitItsTarget": (nothing, rate(value=89.96), rate(value=90.0)),
     "ExpectEveryTotalToBePrinted": (nothing, rate(**SUPPRESSED_CELL), part(**SUPPRESSED_CELL)),
     "ExpectNoSmallCountOfPersons": (nothing, part(numerator=4.0), part(numerator=5.0)),
+    "ExpectNoAttackToSucceed": (nothing, identity("NAMED"), identity("NAMED", "CONFIDENTIAL")),
+    "ExpectTheAttackOnTheseBytes": (
+        nothing,
+        touched("more.pdf", lambda file: file.write_bytes(b"%PDF")),
+        touched("index.html", lambda file: file.write_bytes(b"<p>OTHER</p>")),
+    ),
     "ExpectNoQuarterBeyondTheCandidates": (
         nothing,
         quarter_of("metric_values", "FY2024-Q1"),
@@ -409,7 +439,7 @@ def test_a_good_candidate_passes_with_every_check_evaluated(folder: Folder) -> N
     verdict = board_door.check_candidate(folder.settings, QUARTER)
     assert verdict["passed"]
     assert [check for check in verdict["checks"] if check["status"] != "passed"] == []
-    assert verdict["checks_expected"] == verdict["checks_evaluated"] == len(verdict["checks"]) == 25
+    assert verdict["checks_expected"] == verdict["checks_evaluated"] == len(verdict["checks"]) == 27
     assert verdict["files"] == store.checksums(place / "files")
     assert store.read_json(place / "verdict.json") == verdict
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import psutil
 import pytest
 
@@ -163,6 +168,44 @@ def test_nothing_is_left_running(released: tuple[Path, Launcher]) -> None:
     launcher = released[1]
     assert len(launcher.family) > 5
     assert launcher.left() == []
+
+
+def written_as(secret: str) -> list[bytes]:
+    """The ways in which a text may lie in a file."""
+    plain = secret.encode()
+    encoded = base64.b64encode(plain).rstrip(b"=")[:-1]  # the last sign depends on what follows
+    return [
+        plain,
+        secret.encode("utf-16-le"),
+        encoded,
+        plain.hex().encode(),
+        hashlib.sha256(plain).hexdigest().encode(),
+    ]
+
+
+def test_no_case_is_in_anything_that_a_run_leaves_for_others(released: tuple[Path, Launcher]) -> None:
+    """Canaries: the key of every case, in every byte beside the closed layers of the pipeline itself."""
+    data, launcher = released[0], released[1]
+    with duckdb.connect() as connection:
+        raw = str(data / "raw" / "hotline" / "case" / "*.parquet")
+        found_keys = connection.execute("select distinct case_id from read_parquet(?) order by 1", [raw]).fetchall()
+    keys = [key for (key,) in found_keys]
+    assert len(keys) > 200
+    canary = re.compile(b"|".join(re.escape(form) for key in keys for form in written_as(key)))
+    assert all(canary.search(form) for form in written_as(keys[0]))
+    closed = {"landing", "landed", "raw", "quarantine", "builds"}
+    files = [file for file in data.rglob("*") if file.is_file() and file.relative_to(data).parts[0] not in closed]
+    assert {file.relative_to(data).parts[0] for file in files} >= {"releases", "candidates", "mart", "airflow"}
+    found = []
+    for file in files:
+        contents = [file.read_bytes()]
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as book:
+                contents += [book.read(name) for name in book.namelist()]
+        if any(canary.search(content) for content in contents):
+            found.append(file.relative_to(data).as_posix())
+    assert found == []
+    assert not canary.search(launcher.text.encode())
 
 
 def test_no_secret_reaches_a_log(released: tuple[Path, Launcher]) -> None:

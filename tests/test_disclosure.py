@@ -1,0 +1,409 @@
+"""No one can be found: the promises of the disclosure study, over synthetic years with known answers."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from disclosure_cases import KEY, annual, cases, cube_of, protected, questions, request, system
+from hypothesis import HealthCheck, given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from expectations import intervals
+from expectations.intervals import Printed, Question, System, Undecided
+from pipeline.errors import BadSettings, BuildFailed
+from pipeline.quarter import FiscalQuarter
+from pipeline.settings import PROJECT, Settings
+from publish import disclosure, withdrawal
+from publish.cube import ALL, SPANS, YEAR, Cell, Counts, Cube, level
+from publish.programme import programme
+
+CUBE = cube_of(4, 3, 3)
+COUNTS = cases(CUBE, 109)
+
+
+@pytest.fixture(scope="module")
+def pattern() -> frozenset[Cell]:
+    return protected(CUBE, COUNTS)
+
+
+def value(cell: Cell, counts: Counts = COUNTS, cube: Cube = CUBE) -> int:
+    return int(cube.sums(counts)[cube.place[cell]])
+
+
+# The published instances, with their known intervals.
+
+
+def grid(rows: int, columns: int) -> np.ndarray:
+    return np.arange(rows * columns, dtype=np.int64).reshape(rows, columns)
+
+
+def printed_grid(numbers: list[list[int]], hidden: set[tuple[int, int]]) -> System:
+    """A two-way table with all its margins, of which some inner cells are withheld."""
+    places, table = grid(len(numbers), len(numbers[0])), np.array(numbers)
+    known = [Printed(places[row], int(table[row].sum()), int(table[row].sum())) for row in range(len(numbers))]
+    known += [Printed(places[:, at], int(table[:, at].sum()), int(table[:, at].sum())) for at in range(len(numbers[0]))]
+    for row, line in enumerate(numbers):
+        known += [
+            Printed(places[row, at : at + 1], count, count) for at, count in enumerate(line) if (row, at) not in hidden
+        ]
+    return System(places.size, known)
+
+
+FISCHETTI_SALAZAR = [[20, 50, 10], [8, 19, 22], [17, 32, 12]]
+
+
+def test_the_3_by_3_table_of_fischetti_and_salazar_has_its_published_interval() -> None:
+    cell = np.array([5])
+    assert printed_grid(FISCHETTI_SALAZAR, {(1, 2)}).bounds(cell) == (22, 22)
+    assert printed_grid(FISCHETTI_SALAZAR, {(1, 0), (1, 2), (2, 0), (2, 2)}).bounds(cell) == (5, 30)
+
+
+def test_two_and_three_singletons_are_recovered_exactly() -> None:
+    alone = System(2, [Printed(np.array([0, 1]), 0, 0)])
+    assert [alone.bounds(np.array([place])) for place in (0, 1)] == [(0, 0), (0, 0)]
+    # 15 = 10 + 3 + x + x with zeros printed elsewhere: each of two withheld cells that may not be 0 is 1.
+    both = System(2, [Printed(np.array([0, 1]), 2, 2), Printed(np.array([0]), 1, 9), Printed(np.array([1]), 1, 9)])
+    assert [both.bounds(np.array([place])) for place in (0, 1)] == [(1, 1), (1, 1)]
+    three = System(3, [Printed(np.array([0, 1, 2]), 3, 3), *(Printed(np.array([at]), 1, 9) for at in range(3))])
+    assert [three.bounds(np.array([place])) for place in range(3)] == [(1, 1)] * 3
+
+
+def test_linked_tables_that_are_safe_one_by_one_are_not_together() -> None:
+    # Eight regions in two groupings: each table hides two cells, and together they give one of them back.
+    regions = np.arange(8, dtype=np.int64)
+    facts = [(slice(0, 4), 40), (slice(4, 8), 30), (slice(0, 2), 30), (slice(2, 4), 10)]
+    known = [Printed(regions[at], total, total) for at, total in facts]
+    first = System(8, [*known, Printed(regions[2:3], 7, 7)])
+    assert first.bounds(regions[3:4]) == (3, 3)
+    assert System(8, known).bounds(regions[3:4]) == (0, 10)
+
+
+# The protector.
+
+
+def test_every_printed_count_reaches_the_threshold_and_no_zero_is_printed(pattern: frozenset[Cell]) -> None:
+    assert [cell for cell in pattern if level(cell) and value(cell) < 5] == []
+
+
+def test_what_is_printed_is_true_and_the_totals_are_always_printed(pattern: frozenset[Cell]) -> None:
+    assert {CUBE.cell(span) for span in SPANS} <= pattern
+    assert value(CUBE.cell()) == 109
+    parts = disclosure.parts_of(*declared_year())
+    assert {part.count for part in parts if part.is_declared} == {0, 7}
+
+
+def declared_year() -> tuple[Counts, frozenset[Cell], list[list[str]], disclosure.Programme]:
+    plan = programme()
+    counts = np.zeros(plan.cube.shape, dtype=np.int64)
+    counts[0, 0, 0, :] = 25
+    counts[8, 0, 1, 3] = 7
+    return counts, frozenset(plan.declared_cells), [["category"]], plan
+
+
+def test_the_attacker_finds_nothing_in_what_the_protector_prints(pattern: frozenset[Cell]) -> None:
+    _, asked = questions(CUBE, pattern)
+    assert system(CUBE, COUNTS, pattern).broken(asked) == []
+
+
+def test_every_small_cell_may_be_nobody(pattern: frozenset[Cell]) -> None:
+    """R1 with the truth at hand: also for cells of no table, of which the attacker cannot know that they are small."""
+    small = [cell for cell in CUBE.cells if cell not in pattern and value(cell) < 5]
+    assert len(small) > 200
+    assert system(CUBE, COUNTS, pattern).broken([Question(CUBE.inner(cell), 2) for cell in small]) == []
+
+
+def test_a_withheld_cell_does_not_say_why_it_is_withheld(pattern: frozenset[Cell]) -> None:
+    hidden = [cell for cell in annual(CUBE) if cell not in pattern]
+    known = system(CUBE, COUNTS, pattern)
+    for cell in hidden:
+        lowest, highest = known.bounds(CUBE.inner(cell))
+        assert lowest == 0
+        assert highest is not None
+        assert highest >= 5
+
+
+def test_printing_a_primary_cell_is_always_caught(pattern: frozenset[Cell]) -> None:
+    primary = [cell for cell in annual(CUBE) if value(cell) < 5]
+    assert len(primary) > 5
+    for cell in primary:
+        assert cell not in pattern
+        assert value(cell) < 5  # the attacker counts a printed number below the threshold as found
+        lowest, highest = system(CUBE, COUNTS, pattern | {cell}).bounds(CUBE.inner(cell))
+        assert lowest == highest == value(cell)
+
+
+def test_printing_a_complementary_cell_is_caught_or_proven_harmless(pattern: frozenset[Cell]) -> None:
+    complementary = [cell for cell in annual(CUBE) if cell not in pattern and value(cell) >= 5]
+    assert len(complementary) >= 3
+    harmless = []
+    for cell in complementary:
+        more = pattern | {cell}
+        hidden, asked = questions(CUBE, more)
+        if not system(CUBE, COUNTS, more).broken(asked):
+            truly_small = [Question(CUBE.inner(place), 2) for place in hidden if value(place) < 5]
+            if not system(CUBE, COUNTS, more).broken(truly_small):
+                harmless.append(cell)
+    assert len(harmless) <= 0.05 * len(complementary)
+
+
+def test_the_same_year_and_key_give_the_same_pattern_and_another_key_may_not(pattern: frozenset[Cell]) -> None:
+    assert protected(CUBE, COUNTS) == pattern
+    others = {protected(CUBE, COUNTS, key=bytes([number]) * 32) for number in range(4)}
+    assert len(others | {pattern}) > 1
+
+
+def test_two_patterns_of_one_year_are_caught_together() -> None:
+    """Each is safe alone; who reads both knows too much. That is why a ledger keeps the first."""
+    alone = []
+    for seed in range(4):
+        draw = np.random.default_rng(seed)
+        costs = {cell: float(draw.uniform(0.1, 10)) for cell in annual(CUBE)}
+        alone.append(protected(CUBE, COUNTS, costs=costs))
+    for one in alone:
+        assert system(CUBE, COUNTS, one).broken(questions(CUBE, one)[1]) == []
+    both = frozenset().union(*alone)
+    assert both not in alone
+    assert system(CUBE, COUNTS, both).broken(questions(CUBE, both)[1]) != []
+
+
+def test_the_strict_mode_holds_for_every_cell_at_the_higher_threshold() -> None:
+    printed = protected(CUBE, COUNTS, strict=True, threshold=10)
+    hidden = [cell for cell in CUBE.cells if cell not in printed]
+    asked = [Question(CUBE.inner(cell), 10) for cell in hidden]
+    assert system(CUBE, COUNTS, printed).broken(asked) == []
+    assert len(printed) < len(protected(CUBE, COUNTS))
+
+
+@effort(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 10_000), st.integers(40, 200))
+def test_any_year_is_safe_or_stuck(seed: int, number: int) -> None:
+    cube = cube_of(3, 3)
+    counts = cases(cube, number, seed)
+    try:
+        printed = protected(cube, counts)
+    except withdrawal.Stuck:
+        return
+    _, asked = questions(cube, printed)
+    assert system(cube, counts, printed).broken(asked) == []
+
+
+# Small years, the ladder, and what is outside the list.
+
+
+@pytest.mark.parametrize("number", [0, 8, 15, 40, 109])
+def test_a_small_year_walks_the_ladder_and_ends_in_a_valid_pack(number: int) -> None:
+    plan = programme()
+    counts = cases(plan.cube, number, seed=3)
+    counts[6:, ...] = 0  # no declared claim, and every case has a category
+    rules = disclosure.Rules(plan, KEY)
+    printed, step = disclosure.hotline_pattern(counts, rules, {})
+    values = plan.cube.sums(counts)
+    assert {plan.cube.cell(span) for span in SPANS} <= printed
+    if step == len(plan.steps):
+        assert {level(cell) for cell in printed} == {0}
+    declared = set(plan.declared_cells) | {plan.cube.cell(span, category="UNCATEGORISED") for span in SPANS}
+    assert [cell for cell in printed - declared if level(cell) and values[plan.cube.place[cell]] < 5] == []
+    assert (step == len(plan.steps)) == (number <= 8)
+
+
+def inner_row(**changes: object) -> dict[str, object]:
+    return {"quarter_number": 1, "category": "NOT_HR", "reporter_type": "EMPLOYEE", "identity": "NAMED",
+            "cases": 3} | changes  # fmt: skip
+
+
+def test_a_code_outside_the_list_stops_the_release_without_naming_it() -> None:
+    assert disclosure.counts_of(disclosure.Inner([inner_row()]), programme()).sum() == 3
+    with pytest.raises(BuildFailed) as stop:
+        disclosure.counts_of(disclosure.Inner([inner_row(category="CANARY-CODE")]), programme())
+    assert "CANARY" not in str(stop.value)
+    assert not any(character.isdigit() for character in stop.value.found)
+
+
+@pytest.mark.parametrize("change", [("threshold: 5", "threshold: 4"), ("strict_threshold: 10", "strict_threshold: 9"),
+                                    ("[DISPATCHED]", "[EMPLOYEE]")])  # fmt: skip
+def test_a_programme_with_a_lower_threshold_or_a_code_twice_is_refused(tmp_path: Path, change: tuple[str, str]) -> None:
+    file = tmp_path / "programme.yml"
+    file.write_text((PROJECT / "publish" / "programme.yml").read_text().replace(*change))
+    with pytest.raises(BadSettings):
+        programme(file)
+
+
+# Other few people.
+
+
+def breakdown_row(
+    part: str, numerator: float, denominator: float | None, metric: str, **more: object
+) -> dict[str, object]:
+    return {
+        "metric_id": metric, "title": "A figure", "unit": "%" if denominator else "persons", "perimeter": "corp",
+        "basis": "ytd", "fiscal_quarter": "FY2023-Q1", "numerator": numerator, "denominator": denominator,
+        "value": 100 * numerator / denominator if denominator else numerator, "display_value": "x",
+        "target_value": None, "target_status": "NO_TARGET", "value_state": "MEASURED",
+        "dimension": "worker_category", "dimension_value": part, "is_person_count": True, **more,
+    }  # fmt: skip
+
+
+def shown(parts: dict[str, tuple[float, float | None]], metric: str, **more: object) -> dict[str, object]:
+    rows = [breakdown_row(part, *counts, metric, **more) for part, counts in parts.items()]
+    whole = [sum(counts[place] or 0 for counts in parts.values()) for place in (0, 1)]
+    total = breakdown_row("ALL", whole[0], whole[1] or None, metric, **(more | {"dimension": "total"}))
+    result = disclosure.protect(
+        {"training": [total, *rows]}, disclosure.Inner([]), FiscalQuarter(2023, 1), disclosure.Rules(programme(), KEY)
+    )
+    return {
+        str(row["dimension_value"]): (row["numerator"], row["denominator"], row["value"])
+        for row in result.tables["training"]
+        if row["dimension"] != "total"
+    }
+
+
+RATE = "trn_bhr_completion_rate"
+NOTHING = (None, None, None)
+
+
+def test_a_group_in_which_nearly_all_or_nearly_none_completed_is_withheld_with_another() -> None:
+    seen = shown({"A": (97, 100), "B": (60, 80), "C": (400, 500)}, RATE)
+    assert seen == {"A": NOTHING, "B": NOTHING, "C": (400, 500, 80.0)}
+    seen = shown({"A": (4, 100), "B": (60, 80), "C": (400, 500)}, RATE)
+    assert seen["A"] == seen["B"] == NOTHING
+    assert shown({"A": (95, 100), "B": (5, 80)}, RATE)["A"] == (95, 100, 95.0)
+
+
+def test_a_group_below_the_population_floor_is_merged_until_it_is_large_enough() -> None:
+    seen = shown({"A": (30, 49), "B": (40, 60), "C": (400, 500)}, RATE)
+    assert seen == {"OTHER": (70, 109, 100 * 70 / 109), "C": (400, 500, 80.0)}
+    assert set(shown({"A": (30, 50), "C": (400, 500)}, RATE)) == {"A", "C"}
+
+
+def test_few_suppliers_are_withheld_and_three_are_printed() -> None:
+    where = {"perimeter": "grp", "dimension": "country_iso2"}
+    seen = shown({"TH": (2, None), "CN": (3, None), "JP": (9, None)}, "sup_third_party_audits", **where)
+    assert {part for part, numbers in seen.items() if numbers == NOTHING} == {"TH", "CN"}
+    seen = shown({"CN": (3, None), "JP": (9, None)}, "sup_third_party_audits", **where)
+    assert [numbers[0] for numbers in seen.values()] == [3, 9]  # type: ignore[index]
+
+
+def test_a_breakdown_outside_the_programme_is_not_published() -> None:
+    assert shown({"A": (60, 100)}, "a_new_metric") == {}
+    assert shown({"A": (60, 100)}, RATE, perimeter="jp") == {}
+    assert set(shown({"A": (60, 100)}, "a_new_metric", is_person_count=False)) == {"A"}
+
+
+def test_a_column_that_nobody_foresaw_is_emptied_with_the_cell() -> None:
+    rows = [breakdown_row(part, 97, 100, RATE, rank_hint=97) for part in ("A", "B")]
+    tables = {"training": rows}
+    rules = disclosure.Rules(programme(), KEY)
+    result = disclosure.protect(tables, disclosure.Inner([]), FiscalQuarter(2023, 1), rules)
+    assert [row["rank_hint"] for row in result.tables["training"]] == [None, None]
+
+
+# Twins, the solver, and the walls between rooms.
+
+
+def test_two_truths_that_agree_on_what_is_printed_are_the_same_to_a_reader(pattern: frozenset[Cell]) -> None:
+    plan = programme()
+    counts = cases(plan.cube, 109, seed=5)
+    counts[6:, ...] = 0
+    rules = disclosure.Rules(plan, KEY)
+    printed, step = disclosure.hotline_pattern(counts, rules, {})
+    twin = another_truth(plan.cube, counts, printed)
+    assert not np.array_equal(twin, counts)
+    tables = plan.steps[step]
+    assert disclosure.parts_of(twin, printed, tables, plan) == disclosure.parts_of(counts, printed, tables, plan)
+
+
+def another_truth(cube: Cube, counts: Counts, printed: frozenset[Cell]) -> Counts:
+    """A year that agrees on every printed cell and differs elsewhere, by the protector's own search."""
+    search = withdrawal._Withdrawal(request(cube, counts, tables=[], always=sorted(printed, key=cube.place.get)))  # type: ignore[arg-type]
+    search.pattern = search._patterns()
+    search._wander(20_000)
+    return search.newest
+
+
+def test_a_solver_that_runs_out_of_time_settles_nothing() -> None:
+    cube = cube_of(6, 8, 5)
+    counts = cases(cube, 109)
+    totals = frozenset(cell for cell in annual(cube) if cube.sums(counts)[cube.place[cell]] >= 5)
+    slow = system(cube, counts, totals, seconds=0.0)
+    with pytest.raises(Undecided):
+        slow.broken([Question(cube.inner(cell), 5) for cell in annual(cube) if cell not in totals])
+
+
+def test_numbers_that_contradict_each_other_are_no_proof_of_safety() -> None:
+    places = np.array([0, 1])
+    with pytest.raises(intervals.Contradiction):
+        System(2, [Printed(places, 3, 3), Printed(places, 4, 4)]).broken([Question(places[:1], 2)])
+
+
+def modules_imported(package: str, start: list[str]) -> set[str]:
+    """Every module of the project that some modules import, however far away."""
+    seen: set[str] = set()
+    waiting = list(start)
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        file = PROJECT.joinpath(*name.split(".")).with_suffix(".py")
+        if not file.is_file():
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                waiting += [alias.name for alias in node.names]
+    return {name for name in seen if name.split(".")[0] == package}
+
+
+def test_the_attacker_shares_no_code_with_the_protector() -> None:
+    attacker = ["expectations.attack", "expectations.intervals", "expectations.printed"]
+    protector = ["publish.disclosure", "publish.withdrawal", "publish.cube", "publish.programme", "publish.ledger"]
+    assert modules_imported("publish", attacker) == set()
+    assert modules_imported("expectations", protector) == set()
+    assert "expectations.intervals" in modules_imported("expectations", attacker)
+
+
+def test_the_protector_needs_its_key_and_a_sample_has_its_own(tmp_path: Path) -> None:
+    own = tmp_path / "key"
+    file = tmp_path / "settings.toml"
+    file.write_text(f'approvers = ["a"]\ndisclosure_key_file = "{own}"\n')
+    with pytest.raises(BadSettings):
+        Settings.load(file, tmp_path).disclosure_key()
+    own.write_bytes(b"k" * 31)
+    with pytest.raises(BadSettings):
+        Settings.load(file, tmp_path).disclosure_key()
+    own.write_bytes(b"k" * 32)
+    assert Settings.load(file, tmp_path).disclosure_key() == b"k" * 32
+    assert Settings.load(data=tmp_path).disclosure_key() != b"k" * 32
+
+
+def test_the_cube_adds_up_in_every_way() -> None:
+    values = CUBE.sums(COUNTS)
+    flat = COUNTS.reshape(-1)
+    assert [int(flat[CUBE.inner(cell)].sum()) for cell in CUBE.cells] == values.tolist()
+    assert values[CUBE.place[CUBE.cell(YEAR)]] == COUNTS.sum()
+    assert CUBE.cells[-1] == (ALL, ALL, ALL, YEAR)
+
+
+def test_the_attack_runs_for_anyone_from_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "programme.json").write_text(json.dumps(programme().content))
+    command = [sys.executable, "-m", "pipeline.cli", "attack", str(tmp_path)]
+    environment = os.environ | {"HRDD_SETTINGS": str(PROJECT / "samples" / "settings.toml")}
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+
+    assert run().returncode == 0
+    (tmp_path / "notes.docx").write_bytes(b"CANARY-17")
+    stopped = run()
+    assert stopped.returncode == 5
+    assert "a file cannot be searched" in stopped.stderr
+    assert "CANARY" not in stopped.stderr
