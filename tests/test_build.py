@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
-from sample_year import Q4, Built
+from sample_year import Q4, Built, Workshop
 
 from dbt_project.build import DBT_PROJECT, SELECTED, build, plan, quarters_to_build
 from ingest.contract import contracts
@@ -117,6 +117,39 @@ WRONG = {
 def test_no_classic_mistake_is_made(sample: Built, metric_id: str) -> None:
     (value,) = sample.headline(metric_id, "round(value, 1)")
     assert value not in WRONG[metric_id]
+
+
+def test_a_headline_stands_between_its_neighbors(sample: Built) -> None:
+    columns = "rule, round(value, 1), round(low_value, 1), round(high_value, 1) from board_neighbors"
+    of = "select {} where metric_id = '{}' order by rule"
+    assert sample.rows(of.format(columns, "trn_bhr_completion_rate")) == [
+        ("dispatched_rule", 87.9, 83.7, 87.9),
+        ("headcount_rule", 83.7, 83.7, 87.9),
+        ("leave_rule", 84.9, 83.7, 87.9),
+    ]
+    inherited, last_rate = 79.0, sample.rows(of.format("value from board_neighbors", "sup_declaration_spend_rate"))[0]
+    assert sample.rows(of.format(columns, "sup_declaration_spend_rate"))[1][:2] == (
+        "parent_inheritance_rule",
+        inherited,
+    )
+    assert 75 < last_rate[0] != 85.0
+    assert (
+        sample.rows("select metric_id from board_neighbors where not headline_value between low_value and high_value")
+        == []
+    )
+
+
+def test_a_neighbor_that_would_tell_of_a_few_persons_is_left_out(sample: Built, workshop: Workshop) -> None:
+    few = workshop.statement(
+        "int_training_population",
+        (
+            "on_leave.worker_key is not null as",
+            "workers.person_key in (select min(person_key) from int_workers_in_scope) as",
+        ),
+    )
+    with workshop.changed({"int_training_population": few}) as connection:
+        rules = connection.execute("select rule from board_neighbors where metric_id = 'trn_bhr_gap_pp' order by 1")
+        assert rules.fetchall() == [("dispatched_rule",), ("headcount_rule",)]
 
 
 def test_the_quarters_of_a_flow_are_those_in_which_it_happened(sample: Built) -> None:
