@@ -63,7 +63,7 @@ class ExpectEveryCoreMetricOnceInTheHeadline(ExpectColumnValuesToBeBetween):
 
 
 class ExpectEveryCoreMetricOnceInTheCatalogue(ExpectColumnValuesToBeBetween):
-    """The metric catalogue that is released defines each core metric exactly once."""
+    """The metric catalogue that is released defines each core metric, and any other that it shows, exactly once."""
 
     frame: ClassVar[str] = "core"
     column: str = "miscounted_in_catalogue"

@@ -126,7 +126,7 @@ def core_frame(candidate: Candidate, pinned: Mapping[str, Any]) -> pd.DataFrame:
         {
             "label": metric if metric in core else "a metric that is not core",
             "miscounted_in_headline": abs(headline.count(metric) - (metric in core)),
-            "miscounted_in_catalogue": abs(catalogue.count(metric) - (metric in core)),
+            "miscounted_in_catalogue": abs(catalogue.count(metric) - 1),
         }
         for metric in sorted({*core, *headline, *catalogue})
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,29 @@ def status(settings: Settings, quarter: FiscalQuarter | None) -> None:
 
 
 @main.command()
+@click.argument("metric")
+@click.option("--quarter", type=Quarter(), required=True, help="The fiscal quarter, such as FY2023-Q4.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="As known at the end of that day (else today).")
+@click.pass_obj
+def figure(settings: Settings, metric: str, quarter: FiscalQuarter, as_of: datetime | None) -> None:
+    """Show a figure with its target, its neighbors, what each release said, and the rows behind it."""
+    from pipeline.figure import figure
+
+    found = figure(settings, quarter, metric, as_of.date() if as_of else None)
+    OUT.print(f"{found['title']}, {quarter}: {found['display_value']}", markup=False)
+    for name in ("value_state", "numerator", "denominator", "target_value", "target_status", "perimeter", "basis"):
+        OUT.print(f"  {name.replace('_', ' ')}: {_written(found[name])}")
+    OUT.print(f"  known by: {found['cutoff_at']}, build {found['build_id']}")
+    _table("Under other rules", _texts(found["neighbors"]))
+    _table("Releases of the quarter", _texts(found["releases"]))
+    if found["rows"] is None:
+        OUT.print("Rows behind it: no statement in dbt_project/rows yet.")
+    else:
+        _table(f"The {found['rows']['looked_at']:,} rows it looked at", _texts(found["rows"]["sets"]))
+        OUT.print(f"  query: {found['rows']['query']}")
+
+
+@main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def verify(folder: Path) -> None:
     """Prove a release from its own folder, offline."""
@@ -248,6 +272,16 @@ def _stop_at_first(stops: list[Any]) -> None:
         click.echo(str(stop), err=True)
     if stops:
         raise stops[0]
+
+
+def _written(cell: Any) -> str:
+    if isinstance(cell, float):
+        return f"{cell:,.4f}".rstrip("0").rstrip(".")
+    return "" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell)
+
+
+def _texts(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    return [{name.replace("_", " "): _written(cell) for name, cell in row.items()} for row in rows]
 
 
 def _table(title: str, rows: list[dict[str, str]]) -> None:

@@ -144,7 +144,7 @@ def in_reading_order(tables: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
             str(row.get("dimension") or ""),
             *(
                 str(row.get(column) or "")
-                for column in ("perimeter", "basis", "dimension_value", "entity_code", "valid_from")
+                for column in ("perimeter", "basis", "dimension_value", "rule", "entity_code", "valid_from")
             ),
         )
 

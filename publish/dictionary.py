@@ -76,6 +76,11 @@ COLUMNS = {
         ),
         Column("dimension", "string", "What the metric is broken down by; `total` for the whole perimeter."),
         Column("dimension_value", "string", "The part of the breakdown; `ALL` for the whole perimeter."),
+        Column("rule", "string", "Rule of the definition that the variant changes."),
+        Column("variant", "string", "How the variant differs from the headline, in words."),
+        Column("headline_value", "number", "The headline figure, unrounded, in its unit."),
+        Column("low_value", "number", "Lowest of the headline and its variants."),
+        Column("high_value", "number", "Highest of the headline and its variants."),
         Column("theme_order", "integer", "Reading order within the theme."),
         Column(
             "is_person_count",
@@ -121,6 +126,11 @@ TABLES: dict[str, Published] = {
         Published("trend", "board_trend", "Headline figures over the quarters",
                   "One row per core metric and fiscal quarter up to the release's, headline perimeter.",
                   ("metric_id", "fiscal_quarter"), HEADLINE),
+        Published("neighbors", "board_neighbors", "Headline figures under other rules",
+                  "One row per headline and rule of its definition: the figure as it would be under another rule.",
+                  ("metric_id", "rule"),
+                  ("metric_id", "title", "unit", "perimeter", "basis", "fiscal_quarter", "rule", "variant",
+                   "numerator", "denominator", "value", "headline_value", "low_value", "high_value")),
         *(
             Published(theme, f"board_{theme}", title,
                       "One row per metric, perimeter, basis and part of a one-way breakdown, in the release's quarter.",

@@ -182,7 +182,12 @@ def _tables(quarter: FiscalQuarter, cells: dict[str, int], title: str, shift: in
                 headline.append(total)
                 themes[theme] += [total, *finer]
     return {
-        "headline": headline, "trend": trend, **themes, "metric_values": values, "dim_metric": metrics,
+        "headline": headline, "trend": trend, **themes,
+        "neighbors": [
+            {**headline[0], "rule": "leave_rule", "variant": "others counted too", "headline_value": 86.0,
+             "low_value": 84.0, "high_value": 86.0}
+        ],
+        "metric_values": values, "dim_metric": metrics,
         "dim_quarter": [
             {"fiscal_quarter": str(past), "fiscal_year": past.fiscal_year, "quarter_number": past.number,
              "quarter_start": past.start, "quarter_end": past.end}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
-from sample_year import Q4, Built
+from sample_year import Q4, Built, Workshop
 
 from dbt_project.build import DBT_PROJECT, SELECTED, build, plan, quarters_to_build
 from ingest.contract import contracts
@@ -119,6 +119,39 @@ def test_no_classic_mistake_is_made(sample: Built, metric_id: str) -> None:
     assert value not in WRONG[metric_id]
 
 
+def test_a_headline_stands_between_its_neighbors(sample: Built) -> None:
+    columns = "rule, round(value, 1), round(low_value, 1), round(high_value, 1) from board_neighbors"
+    of = "select {} where metric_id = '{}' order by rule"
+    assert sample.rows(of.format(columns, "trn_bhr_completion_rate")) == [
+        ("dispatched_rule", 87.9, 83.7, 87.9),
+        ("headcount_rule", 83.7, 83.7, 87.9),
+        ("leave_rule", 84.9, 83.7, 87.9),
+    ]
+    inherited, last_rate = 79.0, sample.rows(of.format("value from board_neighbors", "sup_declaration_spend_rate"))[0]
+    assert sample.rows(of.format(columns, "sup_declaration_spend_rate"))[1][:2] == (
+        "parent_inheritance_rule",
+        inherited,
+    )
+    assert 75 < last_rate[0] != 85.0
+    assert (
+        sample.rows("select metric_id from board_neighbors where not headline_value between low_value and high_value")
+        == []
+    )
+
+
+def test_a_neighbor_that_would_tell_of_a_few_persons_is_left_out(sample: Built, workshop: Workshop) -> None:
+    few = workshop.statement(
+        "int_training_population",
+        (
+            "on_leave.worker_key is not null as",
+            "workers.person_key in (select min(person_key) from int_workers_in_scope) as",
+        ),
+    )
+    with workshop.changed({"int_training_population": few}) as connection:
+        rules = connection.execute("select rule from board_neighbors where metric_id = 'trn_bhr_gap_pp' order by 1")
+        assert rules.fetchall() == [("dispatched_rule",), ("headcount_rule",)]
+
+
 def test_the_quarters_of_a_flow_are_those_in_which_it_happened(sample: Built) -> None:
     assert sample.series("grv_hrh_cases_reported", "qtr") == [(n, "NO_TARGET") for n in (24, 24, 31, 27, 27)]
     assert sample.series("grv_hrh_cases_reported", "ytd")[1:] == [(n, "NO_TARGET") for n in (24, 55, 82, 109)]
@@ -126,7 +159,50 @@ def test_the_quarters_of_a_flow_are_those_in_which_it_happened(sample: Built) ->
     assert sample.series("trn_hotline_staff_sessions", "ytd")[-1] == (4, "NOT_COMPARABLE")
 
 
-def test_every_metric_is_in_the_headline_and_in_every_quarter_of_the_trend(sample: Built) -> None:
+# Beside the core: what plain SQL over the extracts' own rows finds.
+BY_HAND = {
+    "sup_declaration_supplier_rate": (310, 2000),
+    "sup_saq_response_rate": (
+        "select count(*) filter (submitted_on <= '2023-03-31'), count(*) from stg_procurement__assessment"
+        " where kind = 'SAQ' and due_on between '2022-04-01' and '2023-03-31'"
+    ),
+    "sup_tier2_saq": (
+        "select count(distinct s.canonical_supplier_id), null from stg_procurement__assessment as a"
+        " join stg_procurement__supplier as s using (source_system, supplier_id) where a.tier = 2 and a.kind = 'SAQ'"
+        " and a.submitted_on between '2022-04-01' and '2023-03-31'"
+    ),
+    "geo_high_risk_country_count": (
+        "select count(*), null from stg_register__high_risk_country where version = '2022'"
+    ),
+    "geo_mitigated_rate": (
+        "select count(*) filter (has_agreement), count(*) from stg_register__customer_check"
+        " where result = 'CONFIRMED' and check_date <= '2023-03-31'"
+    ),
+    "ai_review_outcomes": (
+        "select count(*), null from stg_register__ai_review where outcome is not null"
+        " and reviewed_on between '2023-01-01' and '2023-03-31'"
+    ),
+    "wrk_collective_coverage_rate": (
+        "select count(distinct person_key) filter (has_collective_agreement), count(distinct person_key)"
+        " from stg_hr__worker_month where as_of_date = '2023-03-31'"
+        " and employment_status not in ('TERMINATED', 'NOT_STARTED') and legal_entity_code in (select entity_code"
+        " from stg_hr__entity where is_consolidated and valid_from <= '2023-03-31'"
+        " and coalesce(valid_to, '9999-12-31') >= '2023-03-31')"
+    ),
+}
+
+
+@pytest.mark.parametrize("metric_id", BY_HAND)
+def test_a_figure_is_what_its_rows_say(sample: Built, metric_id: str) -> None:
+    found = sample.rows(
+        "select numerator, denominator from fct_metric_value inner join dim_metric using (metric_id)"
+        f" where metric_id = '{metric_id}' and fiscal_quarter = '{Q4}' and dimension = 'total' and not is_core"
+    )
+    expected = BY_HAND[metric_id]
+    assert found == ([expected] if isinstance(expected, tuple) else sample.rows(expected))
+
+
+def test_every_core_metric_is_in_the_headline_and_in_every_quarter_of_the_trend(sample: Built) -> None:
     assert sample.rows("select count(*), count(distinct metric_id) from board_headline") == [(24, 24)]
     quarters = [(f"FY{quarter}", 24) for quarter in ("2022-Q4", "2023-Q1", "2023-Q2", "2023-Q3", "2023-Q4")]
     assert sample.rows("select fiscal_quarter, count(*) from board_trend group by all order by 1") == quarters
@@ -136,7 +212,7 @@ def test_each_theme_shows_its_headlines_unchanged(sample: Built) -> None:
     columns = "metric_id, perimeter, basis, numerator, denominator, value, display_value, target_status, value_state"
     themes = " union all ".join(
         f"select {columns} from board_{theme} inner join dim_metric using (metric_id, basis)"
-        " where dimension = 'total' and perimeter = headline_perimeter"
+        " where dimension = 'total' and perimeter = headline_perimeter and is_core"
         for theme in THEMES
     )
     assert sample.rows(f"select * from ({themes}) order by metric_id") == sample.rows(
@@ -202,7 +278,7 @@ def test_every_table_and_column_says_what_it_is(sample: Built) -> None:
 
 def test_every_test_of_the_project_has_a_name_of_its_own(sample: Built) -> None:
     nodes = store.read_json(sample.folder / "target" / "manifest.json")["nodes"].values()
-    models = {node["name"] for node in nodes if node["resource_type"] == "model"}
+    models = {node["name"] for node in nodes if node["resource_type"] in ("model", "seed")}
     unnamed = [
         node["name"]
         for node in nodes

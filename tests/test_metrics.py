@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,82 @@ def test_only_staging_reads_a_source() -> None:
 
 
 def test_the_catalog_has_the_core_metrics() -> None:
-    assert [metric["metric_id"] for metric in CATALOG] == CORE
+    assert [metric["metric_id"] for metric in CATALOG if metric["is_core"] == "true"] == CORE
+
+
+def without_partner(catalog: list[dict[str, str]], measured: set[str]) -> dict[str, set[str]]:
+    """Metrics without a record, records without a metric, and records that say the same."""
+    recorded = [metric["metric_id"] for metric in catalog]
+    titles = Counter(metric["title"] for metric in catalog)
+    counts = Counter((metric["numerator_text"], metric["denominator_text"]) for metric in catalog)
+    return {
+        "without a record": measured - set(recorded),
+        "without a metric": set(recorded) - measured,
+        "twice": {
+            metric["metric_id"]
+            for metric in catalog
+            if recorded.count(metric["metric_id"]) > 1
+            or titles[metric["title"]] > 1
+            or counts[metric["numerator_text"], metric["denominator_text"]] > 1
+        },
+    }
+
+
+NOTHING: dict[str, set[str]] = {"without a record": set(), "without a metric": set(), "twice": set()}
+
+
+def measured_metrics() -> set[str]:
+    """Every metric that a model of a theme declares, by the name that it writes."""
+    text = "\n".join(
+        file.read_text(encoding="utf-8")
+        for file in sorted((MODELS / "marts" / "metrics").glob("metrics_*.sql"))
+        if file.stem != "metrics_neighbors"
+    )
+    return set(re.findall(r"'((?:trn|grv|sup|wrk|geo|ai|gov)_[a-z0-9_]+)'", text))
+
+
+def test_every_metric_has_one_record_and_every_record_one_metric() -> None:
+    assert without_partner(CATALOG, measured_metrics()) == NOTHING
+
+
+def test_a_lost_metric_a_lost_record_and_a_copied_text_would_be_found() -> None:
+    first, second = CATALOG[:2]
+    both = {first["metric_id"], second["metric_id"]}
+    assert without_partner([first], both) == NOTHING | {"without a record": {second["metric_id"]}}
+    assert without_partner([first, second], both - {second["metric_id"]})["without a metric"] == {second["metric_id"]}
+    assert without_partner([first, second | {"title": first["title"]}], both)["twice"] == both
+
+
+FRAMEWORKS = seed("framework_map")
+
+
+def test_every_metric_serves_a_passage_and_every_passage_a_metric() -> None:
+    assert {row["metric_id"] for row in FRAMEWORKS} == {metric["metric_id"] for metric in CATALOG}
+
+
+def test_a_version_of_a_framework_holds_for_one_span_of_years() -> None:
+    spans = {(row["framework"], row["framework_version"], row["valid_to_fy_start"]) for row in FRAMEWORKS}
+    assert len({span[:2] for span in spans}) == len(spans)
+    assert [
+        row for row in FRAMEWORKS if row["valid_to_fy_start"] and row["valid_from_fy_start"] > row["valid_to_fy_start"]
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("fiscal_year_start", "version", "reference"),
+    [("2026-04-01", "2023", "S1-17"), ("2026-12-31", "2023", "S1-17"), ("2027-01-01", "(EU) 2026/1563", "S1-16 43(a)")],
+)
+def test_the_standard_is_chosen_by_the_day_on_which_the_year_begins(
+    fiscal_year_start: str, version: str, reference: str
+) -> None:
+    in_force = [
+        (row["framework_version"], row["reference"])
+        for row in FRAMEWORKS
+        if row["metric_id"] == "grv_substantiated_discrimination"
+        and row["framework"] == "ESRS"
+        and row["valid_from_fy_start"] <= fiscal_year_start <= (row["valid_to_fy_start"] or "9999-12-31")
+    ]
+    assert in_force == [(version, reference)]
 
 
 @pytest.mark.parametrize("metric", CATALOG, ids=lambda metric: metric["metric_id"])
@@ -126,3 +202,51 @@ def test_every_code_list_of_a_contract_is_enforced() -> None:
 def test_every_file_of_the_project_is_small_enough_to_read() -> None:
     lengths = {file.name: len(file.read_text(encoding="utf-8").splitlines()) for file in Path(MODELS).rglob("*.sql")}
     assert {name: length for name, length in lengths.items() if length > 300} == {}
+
+
+# What DuckDB and Spark both run and do not both mean, and what to write instead.
+DIFFERS_IN_SILENCE = {
+    r"\bconcat\s*\(": "|| with coalesce",
+    r"\bavg\s*\((?!\s*cast\b[^)]*\bas double\b)": "the average of a cast to double",
+    r"\bextract\s*\(|\bdayofweek\b": "a dispatched macro",
+    r"\b(array_agg|max_by|min_by|mode|percentile_disc)\s*\(": "an aggregate that both engines define alike",
+    r"\bregexp_replace\s*\(": "a dispatched macro",
+    r"\bsubstring\s*\([^,]*,\s*0\b": "a place that counts from 1",
+    r"\binterval\s+'?\d": "dbt.dateadd, cast to date",
+    r"\b\w*(_on|_date)\s+-\s+[\w.]*(_on|_date|_end|_start)\b": "dbt.datediff",
+    r"\b(at time zone|date_diff|strftime|epoch|union by name|quantile_cont)\b": "what both engines have",
+}
+
+
+def engine_words(sql: str) -> list[str]:
+    """What a statement would have to write otherwise, so that every engine gives the same figure."""
+    said = re.sub(r"--[^\n]*|\{#.*?#\}", "", sql, flags=re.DOTALL | re.IGNORECASE)
+    return [instead for word, instead in DIFFERS_IN_SILENCE.items() if re.search(word, said, re.IGNORECASE)]
+
+
+def test_no_model_says_what_engines_understand_differently() -> None:
+    models = [*MODELS.rglob("*.sql"), *(render.PROJECT / "macros").glob("*.sql")]
+    assert len(models) > 70
+    found = {file.name: engine_words(file.read_text(encoding="utf-8")) for file in models if file.name != "engine.sql"}
+    assert {name: words for name, words in found.items() if words} == {}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select concat(a, b)",
+        "select AVG(amount)",
+        "select closed_on - received_on",
+        "select cases.closed_date - cases.received_date",
+        "select day + interval 1 month",
+        "select extract(dow from day)",
+        "select substring(code, 0, 2)",
+        "select moment at time zone 'UTC'",
+    ],
+)
+def test_such_a_word_would_be_found(sql: str) -> None:
+    assert len(engine_words(sql)) == 1
+
+
+def test_words_that_mean_the_same_everywhere_pass() -> None:
+    assert engine_words("-- concat(a, b)\nselect avg(cast(amount as double)), a || b, high - low") == []

@@ -79,14 +79,14 @@ MISTAKES = [
     Mistake(
         "dispatched workers dropped",
         {"int_training_population": (
-            ("    workers.is_in_training_scope\n",
-             "    workers.is_in_training_scope and workers.worker_category <> 'DISPATCHED'\n"),
+            ("where workers.is_in_training_scope",
+             "where workers.is_in_training_scope and workers.worker_category <> 'DISPATCHED'"),
         )},
         "trn_bhr_completion_rate", 87.9, COMPLETION,
     ),
     Mistake(
         "workers on leave kept in the denominator",
-        {"int_training_population": (("and on_leave.worker_key is null", ""),)},
+        {"metrics_training": (("not population.is_on_leave", "true"),)},
         "trn_bhr_completion_rate", 84.9, COMPLETIONS,
     ),
     Mistake(

@@ -61,3 +61,9 @@ order by
     figures.dimension,
     figures.dimension_value
 {%- endmacro %}
+
+
+{# Whether two counts of persons are the same, or differ by so many that the difference speaks of nobody. #}
+{% macro tells_nobody(count, other) -%}
+    coalesce(abs({{ count }} - {{ other }}) not between 1 and {{ var('smallest_difference') - 1 }}, true)
+{%- endmacro %}

@@ -68,3 +68,13 @@ from {{ ref(population) }} as quarters
 group by quarters.fiscal_quarter, quarters.{{ dimension }}
 {%- endif %}
 {%- endmacro %}
+
+
+{# A value from its numerator and denominator: a count, a share in percent, or a share less a target. #}
+{% macro metric_value(value_rule, of, gap_target) -%}
+    case {{ value_rule }}
+        when 'count' then {{ of }}.numerator
+        when 'share' then 100.0 * {{ of }}.numerator / nullif({{ of }}.denominator, 0)
+        when 'gap' then 100.0 * {{ of }}.numerator / nullif({{ of }}.denominator, 0) - {{ gap_target }}
+    end
+{%- endmacro %}

@@ -7,6 +7,8 @@ select
     perimeters.perimeter,
     perimeters.region as buying_region,
     coalesce(suppliers.supplier_key, spend.source_system || ':' || spend.supplier_id) as supplier_key,
+    spend.currency,
+    spend.amount,
     -- Exact: the product of the two widest values still fits.
     cast(spend.amount as decimal(20, 2))
     * cast(case when spend.currency = 'JPY' then 1 else rates.avg_rate end as decimal(18, 8)) as amount_jpy

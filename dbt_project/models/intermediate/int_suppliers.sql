@@ -13,6 +13,7 @@ select
         originals.canonical_supplier_id,
         suppliers.source_system || ':' || coalesce(suppliers.duplicate_of, suppliers.supplier_id)
     ) as supplier_key,
+    coalesce(suppliers.canonical_supplier_id, originals.canonical_supplier_id) as canonical_supplier_id,
     suppliers.parent_supplier_id,
     suppliers.supplier_type,
     suppliers.country_iso2,

@@ -6,7 +6,9 @@ valid as (
     select distinct
         quarters.fiscal_quarter,
         suppliers.supplier_key,
-        declarations.scope
+        declarations.scope,
+        coalesce(declarations.valid_to, {{ end_of_time() }}) as valid_to,
+        declarations.guideline_version
     from {{ ref('stg_procurement__declaration') }} as declarations
     inner join {{ ref('int_suppliers') }} as suppliers
         on
@@ -25,16 +27,21 @@ valid as (
 ),
 
 own as (
-    select distinct
+    select
         fiscal_quarter,
-        supplier_key
+        supplier_key,
+        max(valid_to) as valid_to,
+        max(guideline_version) as guideline_version
     from valid
+    group by fiscal_quarter, supplier_key
 ),
 
 inherited as (
-    select distinct
+    select
         valid.fiscal_quarter,
-        suppliers.supplier_key
+        suppliers.supplier_key,
+        max(valid.valid_to) as valid_to,
+        max(valid.guideline_version) as guideline_version
     from {{ ref('int_suppliers') }} as suppliers
     inner join {{ ref('int_suppliers') }} as parents
         on
@@ -44,12 +51,15 @@ inherited as (
         on
             parents.supplier_key = valid.supplier_key
             and valid.scope = 'GROUP'
+    group by valid.fiscal_quarter, suppliers.supplier_key
 )
 
 select
     coalesce(own.fiscal_quarter, inherited.fiscal_quarter) as fiscal_quarter,
     coalesce(own.supplier_key, inherited.supplier_key) as supplier_key,
-    own.supplier_key is null as is_inherited
+    own.supplier_key is null as is_inherited,
+    coalesce(own.valid_to, inherited.valid_to) as valid_to,
+    coalesce(own.guideline_version, inherited.guideline_version) as guideline_version
 from own
 full outer join inherited
     on

@@ -1,4 +1,4 @@
--- Who has to take the annual course, and who passed it.
+-- Whose duty the annual course is, who was away all the while it was offered, and who passed it.
 with
 
 passed as (
@@ -20,6 +20,7 @@ select
     workers.worker_category,
     workers.country_iso2,
     workers.work_language,
+    on_leave.worker_key is not null as is_on_leave,
     passed.person_key is not null as has_passed
 from {{ ref('int_workers_in_scope') }} as workers
 inner join {{ ref('int_training_windows') }} as windows
@@ -32,6 +33,4 @@ left join passed
     on
         workers.fiscal_quarter = passed.fiscal_quarter
         and workers.person_key = passed.person_key
-where
-    workers.is_in_training_scope
-    and on_leave.worker_key is null
+where workers.is_in_training_scope

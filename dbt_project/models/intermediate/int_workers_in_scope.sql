@@ -12,6 +12,9 @@ relationships as (
         workers.work_language,
         categories.is_in_training_scope,
         categories.reporter_type,
+        coalesce(workers.has_collective_agreement, false) as has_collective_agreement,
+        workers.birth_year_band = 'UNDER_MIN' as is_under_minimum_age,
+        coalesce(companies.policy_adopted_on <= quarters.quarter_end, false) as is_under_policy,
         -- Concurrent posts and both sides of a secondment are one person, under the relationship that brings the
         -- training duty.
         row_number() over (
@@ -31,6 +34,10 @@ relationships as (
             and quarters.quarter_end between perimeters.valid_from and perimeters.valid_to
     inner join {{ ref('worker_category') }} as categories
         on workers.worker_category = categories.worker_category
+    left join {{ ref('stg_hr__entity') }} as companies
+        on
+            workers.legal_entity_code = companies.entity_code
+            and {{ is_valid_on('quarters.quarter_end', 'companies.valid_from', 'companies.valid_to') }}
     where workers.employment_status not in ('TERMINATED', 'NOT_STARTED')
 )
 
@@ -44,6 +51,9 @@ select
     country_iso2,
     work_language,
     is_in_training_scope,
-    reporter_type
+    reporter_type,
+    has_collective_agreement,
+    coalesce(is_under_minimum_age, false) as is_under_minimum_age,
+    is_under_policy
 from relationships
 where standing = 1

@@ -5,5 +5,6 @@ inner join {{ ref('dim_metric') }} as metrics
     on figures.metric_id = metrics.metric_id
 where
     {{ is_headline() }}
+    and metrics.is_core
     and figures.fiscal_quarter = '{{ var("quarter") }}'
 order by figures.metric_id

@@ -1,6 +1,7 @@
 select
     metric_id,
     cast(definition_version as integer) as definition_version,
+    is_core,
     theme,
     cast(theme_order as integer) as theme_order,
     title,

@@ -26,11 +26,7 @@ valued as (
                 and measured.dimension = 'total'
                 then metrics.target_value
         end as target_value,
-        case metrics.value_rule
-            when 'count' then measured.numerator
-            when 'share' then 100.0 * measured.numerator / nullif(measured.denominator, 0)
-            when 'gap' then 100.0 * measured.numerator / nullif(measured.denominator, 0) - compared.target_value
-        end as value
+        {{ metric_value('metrics.value_rule', 'measured', 'compared.target_value') }} as value
     from measured
     inner join {{ ref('dim_metric') }} as metrics
         on measured.metric_id = metrics.metric_id

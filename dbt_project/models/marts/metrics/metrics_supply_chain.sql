@@ -88,3 +88,79 @@ inner join {{ ref('stg_procurement__audit') }} as audits
         and audits.completed_on between quarters.year_start and quarters.quarter_end
 group by quarters.fiscal_quarter, audits.{{ column }}
 {% endfor %}
+{#- Of the suppliers of the twelve months: the flag that is summed, of which, by amount or by number. -#}
+{% for metric_id, (basis, summed, condition, whole) in {
+    'sup_declaration_supplier_rate': ['asof', '1', 'suppliers.is_declared', 'true'],
+    'sup_declaration_expiring_90d': [
+        'asof', 'suppliers.amount_jpy', 'suppliers.is_declaration_expiring', 'suppliers.is_declared'
+    ],
+    'sup_declaration_outdated_version': [
+        'asof', 'suppliers.amount_jpy', 'suppliers.is_declaration_outdated', 'suppliers.is_declared'
+    ],
+    'sup_saq_spend_rate': ['t12m', 'suppliers.amount_jpy', 'suppliers.has_questionnaire', 'true'],
+    'sup_high_risk_country_spend': ['t12m', 'suppliers.amount_jpy', 'suppliers.is_in_high_risk_country', 'true'],
+    'sup_high_risk_assessed_rate': ['asof', '1', 'suppliers.is_assessed', 'suppliers.is_in_high_risk_country'],
+}.items() -%}
+union all
+select
+    {{ measured(
+        metric_id, "'grp'", basis,
+        'sum(case when ' ~ condition ~ ' then ' ~ summed ~ ' else 0 end)', 'sum(' ~ summed ~ ')',
+        is_measured='count(suppliers.supplier_key) > 0'
+    ) }}
+from {{ ref('int_quarters') }} as quarters
+left join {{ ref('int_suppliers_active') }} as suppliers
+    on
+        quarters.fiscal_quarter = suppliers.fiscal_quarter
+        and {{ whole }}
+group by quarters.fiscal_quarter
+{% endfor -%}
+union all
+select
+    {{ measured(
+        'sup_saq_response_rate', "'grp'", 'ytd',
+        count_if('sent.submitted_on <= quarters.quarter_end'), 'count(sent.assessment_id)',
+        is_measured='count(sent.assessment_id) > 0'
+    ) }}
+from {{ ref('int_quarters') }} as quarters
+left join {{ ref('stg_procurement__assessment') }} as sent
+    on
+        sent.kind in ('SAQ', 'SEDEX_SAQ')
+        and sent.due_on between quarters.year_start and quarters.quarter_end
+group by quarters.fiscal_quarter
+union all
+select
+    {{ measured(
+        'sup_tier2_saq', "'grp'", 'ytd', 'count(distinct suppliers.supplier_key)',
+        is_measured='coalesce(quarters.quarter_end >= (select min(sent_on) from ' ~ ref('stg_procurement__assessment') ~ '), false)'
+    ) }}
+from {{ ref('int_quarters') }} as quarters
+left join {{ ref('stg_procurement__assessment') }} as sent
+    on
+        sent.kind in ('SAQ', 'SEDEX_SAQ')
+        and sent.tier >= 2
+        and sent.submitted_on between quarters.year_start and quarters.quarter_end
+left join {{ ref('int_suppliers') }} as suppliers
+    on
+        sent.source_system = suppliers.source_system
+        and sent.supplier_id = suppliers.supplier_id
+group by quarters.fiscal_quarter, quarters.quarter_end
+union all
+select
+    {{ measured(
+        'sup_spend_matched_rate', "'grp'", 'qtr',
+        'sum(case when suppliers.supplier_key is not null then spend.amount_jpy else 0 end)', 'sum(spend.amount_jpy)',
+        is_measured='coalesce(sum(spend.amount_jpy), 0) > 0'
+    ) }}
+from {{ ref('int_quarters') }} as quarters
+left join {{ ref('int_supplier_spend') }} as spend
+    on
+        spend.perimeter = 'grp'
+        and spend.posting_date between quarters.quarter_start and quarters.quarter_end
+left join (
+    select distinct supplier_key
+    from {{ ref('int_suppliers') }}
+    where canonical_supplier_id is not null
+) as suppliers
+    on spend.supplier_key = suppliers.supplier_key
+group by quarters.fiscal_quarter

@@ -1,7 +1,8 @@
 {%- set course_metrics = {
-    'trn_bhr_completion_rate': 'true',
-    'trn_bhr_completion_rate_excl_dispatched': "population.worker_category <> 'DISPATCHED'",
-    'trn_bhr_gap_pp': 'true',
+    'trn_bhr_completion_rate': 'not population.is_on_leave',
+    'trn_bhr_completion_rate_excl_dispatched':
+        "not population.is_on_leave and population.worker_category <> 'DISPATCHED'",
+    'trn_bhr_gap_pp': 'not population.is_on_leave',
 } -%}
 {#- Attendance is given for one perimeter: a second one beside it would tell a difference of a few persons. -#}
 {%- set attendance_metrics = {
@@ -41,6 +42,7 @@ select
         dimension="'" ~ dimension ~ "'", dimension_value="coalesce(quarters." ~ dimension ~ ", 'UNKNOWN')"
     ) }}
 from {{ ref('int_training_population') }} as quarters
+where not quarters.is_on_leave
 group by quarters.fiscal_quarter, quarters.perimeter, coalesce(quarters.{{ dimension }}, 'UNKNOWN')
 union all
 {% endfor -%}

@@ -25,6 +25,23 @@ select
 from {{ ref('int_workers_in_scope') }} as quarters
 group by quarters.fiscal_quarter, quarters.perimeter, quarters.{{ dimension }}
 {% endfor -%}
+{% for metric_id, condition in {
+    'wrk_policy_coverage_rate': 'quarters.is_under_policy',
+    'wrk_collective_coverage_rate': 'quarters.has_collective_agreement',
+}.items() -%}
+union all
+select
+    {{ measured(metric_id, 'quarters.perimeter', 'asof', count_if(condition), 'count(*)') }}
+from {{ ref('int_workers_in_scope') }} as quarters
+where quarters.perimeter = 'grp'
+group by quarters.fiscal_quarter, quarters.perimeter
+{% endfor -%}
+union all
+select
+    {{ measured('wrk_under_min_age', 'quarters.perimeter', 'asof', count_if('quarters.is_under_minimum_age')) }}
+from {{ ref('int_workers_in_scope') }} as quarters
+where quarters.perimeter = 'grp'
+group by quarters.fiscal_quarter, quarters.perimeter
 union all
 select
     {{ measured(

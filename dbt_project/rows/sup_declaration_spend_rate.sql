@@ -1,0 +1,42 @@
+-- Every invoice line of the twelve months: covered by a declaration, external and not covered, or left out.
+with
+
+lines as (
+    select
+        spend.source_system,
+        spend.invoice_id,
+        spend.line,
+        counted.supplier_key,
+        declared.supplier_key is not null as is_declared,
+        entities.entity_code is not null as is_in_perimeter
+    from stg_procurement__spend as spend
+    inner join dim_quarter as quarters
+        on spend.posting_date between quarters.trailing_year_start and quarters.quarter_end
+    left join int_entities_in_perimeter as entities
+        on spend.buying_entity = entities.entity_code
+        and entities.perimeter = 'grp'
+        and spend.posting_date between entities.valid_from and entities.valid_to
+    left join int_supplier_spend as counted
+        on counted.perimeter = 'grp'
+        and counted.source_system = spend.source_system
+        and counted.invoice_id = spend.invoice_id
+        and counted.line = spend.line
+    left join int_suppliers_with_declaration as declared
+        on declared.fiscal_quarter = quarters.fiscal_quarter
+        and declared.supplier_key = counted.supplier_key
+    where quarters.fiscal_quarter = $fiscal_quarter
+)
+
+select
+    source_system || ' ' || invoice_id || ' ' || line as row_key,
+    case
+        when supplier_key is not null and is_declared then 'numerator'
+        when supplier_key is not null then 'denominator only'
+        else 'left out'
+    end as part,
+    case
+        when supplier_key is not null then null
+        when not is_in_perimeter then 'bought by a company outside the group'
+        else 'bought from a group company'
+    end as reason
+from lines

@@ -1,0 +1,150 @@
+"""One figure and everything that stands behind it, from a quarter's builds and releases on disk.
+
+Rows are told as digests and counts. No cell of a record is read out of here, so nothing restricted can be printed.
+"""
+
+from __future__ import annotations
+
+import csv
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from pipeline import database, store
+from pipeline.errors import HrddError
+from pipeline.quarter import FiscalQuarter
+from pipeline.settings import PROJECT, Settings
+
+# For a metric, one statement that gives every row it looked at: its key, the part of the figure it is in, or the
+# reason why it is in none.
+ROWS = PROJECT / "dbt_project" / "rows"
+FIGURE = (
+    "numerator", "denominator", "value", "display_value", "value_state", "target_value", "target_status", "perimeter",
+    "basis", "title", "unit",
+)  # fmt: skip
+
+
+def figure(settings: Settings, quarter: FiscalQuarter, metric_id: str, as_of: date | None = None) -> dict[str, Any]:
+    """The headline figure of a metric in a quarter, as known at the end of a day (else today).
+
+    Returns the columns of ``FIGURE``, and ``build_id``, ``cutoff_at``, ``neighbors`` (the figure under other rules),
+    ``releases`` (what each release of the quarter said) and ``rows`` (parts and exclusions with counts and digests;
+    None for a metric without a statement in dbt_project/rows).
+    Raises HrddError where nothing was built by then, or no such metric is in the build.
+    """
+    until = _end_of(as_of, settings.timezone) if as_of else None
+    cutoff, folder = _newest_build(settings, quarter, until)
+    with database.connect(settings, folder / "due_diligence.duckdb", read_only=True) as connection:
+        columns = ", ".join(f"figures.{name}" for name in FIGURE)
+        found = connection.execute(
+            f"select {columns} from board_{_theme(connection, metric_id)} as figures"
+            " inner join dim_metric as metrics on figures.metric_id = metrics.metric_id"
+            " and figures.perimeter = metrics.headline_perimeter and figures.basis = metrics.basis"
+            " where figures.metric_id = ? and figures.dimension = 'total'",
+            [metric_id],
+        ).fetchone()
+        assert found is not None, "every metric of the catalog has a total (a test of the build)"
+        return {
+            "metric_id": metric_id,
+            "quarter": str(quarter),
+            **dict(zip(FIGURE, found, strict=True)),
+            "build_id": folder.name,
+            "cutoff_at": cutoff.isoformat(),
+            "neighbors": _neighbors(connection, metric_id),
+            "releases": _releases(settings, quarter, metric_id, until),
+            "rows": _rows(connection, quarter, metric_id),
+        }
+
+
+def _end_of(day: date, timezone: str) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(timezone))
+
+
+def _newest_build(settings: Settings, quarter: FiscalQuarter, until: datetime | None) -> tuple[datetime, Path]:
+    builds = []
+    for record in settings.place("builds", str(quarter)).glob("*/build.json"):
+        cutoff = datetime.fromisoformat(store.read_json(record)["cutoff_at"])
+        if until is None or cutoff <= until:
+            builds.append((cutoff, record.stat().st_mtime_ns, record.parent))
+    if not builds:
+        raise HrddError(
+            f"{quarter} has no figures.",
+            found="no finished build" + (" whose cut-off lies on that day or before" if until else ""),
+            expected="a build of the quarter",
+            rule="pipeline/figure.py",
+            next_step=f"hrdd build {quarter}" + (", or a later day" if until else ""),
+        )
+    cutoff, _, folder = max(builds)
+    return cutoff, folder
+
+
+def _theme(connection: duckdb.DuckDBPyConnection, metric_id: str) -> str:
+    found = connection.execute("select theme from dim_metric where metric_id = ?", [metric_id]).fetchone()
+    if found is None:
+        known = connection.execute("select string_agg(metric_id, ', ' order by metric_id) from dim_metric").fetchone()
+        raise HrddError(
+            "There is no such metric.",
+            found=metric_id,
+            expected=f"one of {known[0] if known else ''}",
+            rule="dbt_project/seeds/metric_catalog.csv",
+            next_step="write the metric's identifier as the catalog does",
+        )
+    return str(found[0])
+
+
+def _neighbors(connection: duckdb.DuckDBPyConnection, metric_id: str) -> list[dict[str, Any]]:
+    names = ("rule", "variant", "numerator", "denominator", "value")
+    found = connection.execute(
+        f"select {', '.join(names)} from board_neighbors where metric_id = ? order by rule", [metric_id]
+    ).fetchall()
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def _releases(
+    settings: Settings, quarter: FiscalQuarter, metric_id: str, until: datetime | None
+) -> list[dict[str, Any]]:
+    """What each release of the quarter said of the metric, oldest first, and by how much it differs from the last."""
+    said: list[dict[str, Any]] = []
+    folders = settings.place("releases", str(quarter)).glob("r[0-9]*")
+    for folder in sorted(folders, key=lambda folder: int(folder.name[1:])):
+        manifest = store.read_json(folder / "manifest.json")
+        if until is not None and datetime.fromisoformat(manifest["released_at"]) > until:
+            continue
+        with (folder / "tables" / "headline.csv").open(encoding="utf-8", newline="") as stream:
+            row = next((row for row in csv.DictReader(stream) if row["metric_id"] == metric_id), None)
+        if row is None:
+            continue
+        value = float(row["value"]) if row["value"] else None
+        before = said[-1]["value"] if said else None
+        said.append(
+            {
+                "release": manifest["release"],
+                "cutoff_at": manifest["cutoff_at"],
+                "value": value,
+                "display_value": row["display_value"],
+                "value_state": row["value_state"],
+                "change": value - before if value is not None and before is not None else None,
+            }
+        )
+    return said
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, quarter: FiscalQuarter, metric_id: str) -> dict[str, Any] | None:
+    statement = ROWS / f"{metric_id}.sql"
+    if not statement.exists():
+        return None
+    found = connection.execute(
+        "select part, reason, count(*), sha256(string_agg(row_key, chr(10) order by row_key))"
+        f" from ({statement.read_text(encoding='utf-8')}) as rows_behind"
+        " group by part, reason order by part = 'left out', part desc, count(*) desc, reason",
+        {"fiscal_quarter": str(quarter)},
+    ).fetchall()
+    names = ("part", "reason", "rows", "digest")
+    return {
+        "query": str(statement.relative_to(PROJECT)),
+        "looked_at": sum(row[2] for row in found),
+        "sets": [dict(zip(names, row, strict=True)) for row in found],
+    }

@@ -1,0 +1,140 @@
+"""A figure on the command line: everything that stands behind it, and no record of it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sample_year import Q4, Built
+
+from pipeline import store
+from pipeline.cli import main
+from pipeline.errors import HrddError
+from pipeline.figure import ROWS, figure
+from pipeline.settings import Settings
+
+WITH_ROWS = sorted(file.stem for file in ROWS.glob("*.sql"))
+# What a row of each set adds to the figure: a row is a contact, a person's relationship, or an invoice line.
+COUNTED = {
+    "grv_hrh_cases_reported": {"numerator": 109},
+    "trn_bhr_completion_rate": {"numerator": 19_092, "denominator only": 22_200 - 19_092},
+}
+LEFT_OUT = {
+    "grv_hrh_cases_reported": [9, 6, 4, 3],
+    "trn_bhr_completion_rate": [3719, 300, 103, 20],
+    "sup_declaration_spend_rate": [96, 25],
+}
+
+
+@pytest.mark.parametrize("metric_id", WITH_ROWS)
+def test_every_row_is_in_one_part_of_the_figure_or_left_out_for_one_reason(sample: Built, metric_id: str) -> None:
+    found = figure(sample.settings, Q4, metric_id)["rows"]
+    left_out = [rows["rows"] for rows in found["sets"] if rows["part"] == "left out"]
+    assert left_out == LEFT_OUT[metric_id]
+    assert all(bool(rows["reason"]) is (rows["part"] == "left out") for rows in found["sets"])
+    assert sum(rows["rows"] for rows in found["sets"]) == found["looked_at"]
+    parts = {rows["part"]: rows["rows"] for rows in found["sets"] if rows["part"] != "left out"}
+    assert parts == COUNTED.get(metric_id, parts)
+    statement = (ROWS / f"{metric_id}.sql").read_text(encoding="utf-8").replace("$fiscal_quarter", f"'{Q4}'")
+    assert sample.rows(f"select count(*), count(distinct row_key) from ({statement})") == [(found["looked_at"],) * 2]
+
+
+def test_the_invoice_lines_behind_a_rate_add_up_to_it(sample: Built) -> None:
+    statement = (ROWS / "sup_declaration_spend_rate.sql").read_text(encoding="utf-8")
+    sums = sample.rows(
+        "select part, cast(sum(amount_jpy) as double) from int_supplier_spend inner join"
+        f" ({statement.replace('$fiscal_quarter', repr(str(Q4)))}) as behind"
+        " on row_key = source_system || ' ' || invoice_id || ' ' || line"
+        " where perimeter = 'grp' group by part order by part"
+    )
+    assert sums == [("denominator only", 150e9), ("numerator", 850e9)]
+
+
+def test_another_row_is_another_digest(sample: Built) -> None:
+    sets = figure(sample.settings, Q4, "grv_hrh_cases_reported")["rows"]["sets"]
+    assert len({rows["digest"] for rows in sets}) == len(sets)
+    assert figure(sample.settings, Q4, "grv_hrh_cases_reported")["rows"]["sets"] == sets
+
+
+def said(settings: Settings, *arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["--data", str(settings.data), "figure", *arguments])
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("metric_id", WITH_ROWS)
+def test_no_key_of_a_row_is_printed(sample: Built, metric_id: str) -> None:
+    code, text = said(sample.settings, metric_id, "--quarter", str(Q4))
+    assert code == 0
+    assert f"dbt_project/rows/{metric_id}.sql" in text
+    keys = sample.rows(
+        "select person_key from stg_hr__worker_month union select worker_key from stg_hr__worker_month"
+        " union select case_id from stg_hotline__case union select contact_id from stg_hotline__contact"
+        " union select invoice_id from stg_procurement__spend"
+    )
+    assert len(keys) > 1000
+    assert [key for (key,) in keys if key in text] == []
+
+
+def test_a_figure_comes_with_target_state_and_neighbors(sample: Built) -> None:
+    code, text = said(sample.settings, "trn_bhr_completion_rate", "--quarter", str(Q4))
+    assert code == 0
+    for expected in ("86.0 %", "numerator: 19,092", "denominator: 22,200", "target value: 90", "MISSED", "83.7368"):
+        assert expected in text
+
+
+def test_every_metric_has_its_figure(sample: Built) -> None:
+    for (metric_id,) in sample.rows("select metric_id from dim_metric"):
+        assert figure(sample.settings, Q4, metric_id)["metric_id"] == metric_id
+
+
+@pytest.mark.parametrize(("day", "is_known"), [(date(2023, 4, 13), False), (date(2023, 4, 14), True)])
+def test_a_figure_is_known_by_the_end_of_its_cut_off_day_and_not_before(
+    sample: Built, day: date, is_known: bool
+) -> None:
+    if is_known:
+        assert figure(sample.settings, Q4, "wrk_headcount", day)["cutoff_at"] == "2023-04-14T15:00:00+00:00"
+    else:
+        with pytest.raises(HrddError, match="has no figures") as stopped:
+            figure(sample.settings, Q4, "wrk_headcount", day)
+        assert all(stopped.value.parts().values())
+
+
+def test_a_metric_that_nobody_knows_is_said_to_be_unknown(sample: Built) -> None:
+    code, text = said(sample.settings, "grv_cases", "--quarter", str(Q4))
+    assert code == 1
+    assert "There is no such metric" in text
+    assert "grv_hrh_cases_reported" in text
+
+
+@pytest.fixture
+def released(sample: Built, tmp_path: Path) -> Settings:
+    """The build, with two releases of the quarter: the second one says one case less."""
+    shutil.copytree(sample.settings.place("builds"), tmp_path / "builds", copy_function=os.link)
+    for revision, cases, day in ((1, 110, "2023-04-20"), (2, 109, "2023-05-30")):
+        folder = tmp_path / "releases" / str(Q4) / f"r{revision}"
+        moment = f"{day}T00:00:00+00:00"
+        store.write_json(
+            folder / "manifest.json",
+            {"release": f"{Q4}/r{revision}", "released_at": moment, "cutoff_at": moment},
+        )
+        (folder / "tables").mkdir()
+        with (folder / "tables" / "headline.csv").open("w", encoding="utf-8", newline="") as stream:
+            rows = csv.writer(stream)
+            rows.writerow(["metric_id", "value", "display_value", "value_state"])
+            rows.writerow(["grv_hrh_cases_reported", cases, cases, "MEASURED"])
+    return Settings.load(data=tmp_path)
+
+
+def test_a_restatement_is_the_difference_between_two_releases(released: Settings) -> None:
+    releases = figure(released, Q4, "grv_hrh_cases_reported")["releases"]
+    assert [(said["value"], said["change"]) for said in releases] == [(110, None), (109, -1)]
+
+
+def test_as_of_a_day_the_later_release_is_unknown(released: Settings) -> None:
+    releases = figure(released, Q4, "grv_hrh_cases_reported", date(2023, 5, 1))["releases"]
+    assert [said["release"] for said in releases] == [f"{Q4}/r1"]
