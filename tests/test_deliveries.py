@@ -248,7 +248,7 @@ def test_a_fact_that_the_sender_adds_makes_a_delivery_and_any_other_word_does_no
 
 
 @pytest.mark.parametrize(("family", "extract"), STAGED)
-def test_any_order_of_arrival_gives_the_same_table(tmp_path: Path, family: str, extract: str) -> None:
+def test_p11_any_order_of_arrival_gives_the_same_table(tmp_path: Path, family: str, extract: str) -> None:
     deliveries, expression, expected = STAGED[family, extract]
     assert len(deliveries) >= 6
     seen = None
@@ -269,7 +269,7 @@ def test_any_order_of_arrival_gives_the_same_table(tmp_path: Path, family: str, 
         assert len(found) == 4
 
 
-def test_dbt_stages_the_same_tables_in_any_order(tmp_path: Path) -> None:
+def test_p11_dbt_stages_the_same_tables_in_any_order(tmp_path: Path) -> None:
     """The real thing: every staging model, by dbt, over the sample year and 19 more deliveries in two orders."""
     tables = []
     deliveries = [sent for group in STAGED.values() for sent in group[0] if sent.extract_ts < "2023-04-14"]
