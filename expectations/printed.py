@@ -115,8 +115,8 @@ def read(settings: Settings, folder: Path) -> Found:
 def _figure(row: Row) -> tuple[Key, Numbers]:
     said = {name: str(row.get(name) or "").removeprefix("'") for name in CELL}
     if row.get("variant"):
-        # The same figure under another rule is a cell of its own.
-        said["dimension"], said["dimension_value"] = str(row["rule"]), str(row["variant"])
+        # A neighbor is a total under another rule: a figure of its own, and no breakdown of the headline's.
+        said["metric_id"] += f", {row['variant']}"
     said["dimension"] = said["dimension"] or "total"
     said["dimension_value"] = said["dimension_value"] or "ALL"
     said["perimeter"] = PERIMETERS.get(said["perimeter"], said["perimeter"])
