@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from publish.dictionary import COLUMNS, TABLES, THEMES, Column, Published
+
+if TYPE_CHECKING:
+    from publish.diff import Revision
 
 Row = dict[str, Any]
 
@@ -93,11 +96,17 @@ class Board:
     withhold_below: int
     withheld_cells: int
     tables: dict[str, Table]
+    revision: Revision | None = None  # what it changes of the release before it, from the second revision on
 
     @cached_property
     def metrics(self) -> dict[str, Row]:
         """The definition of each metric, by its id."""
         return {row["metric_id"]: row for row in self.tables["dim_metric"].rows}
+
+    @property
+    def published(self) -> dict[str, Table]:
+        """Every table that becomes a file, by name: the figures, and what a revision changes of them."""
+        return self.tables | ({self.revision.table.published.name: self.revision.table} if self.revision else {})
 
     @property
     def is_late(self) -> bool:
@@ -155,7 +164,20 @@ def tables_of(rows: Mapping[str, list[Row]]) -> dict[str, Table]:
 
 def notes(board: Board) -> list[Note]:
     """What must be said beside the figures. The page and the workbook print these very words."""
-    return [_withheld_note(board), _cutoff_note(board), _manifest_note(board), _state_note(board)]
+    changed = [_revision_note(board.revision)] if board.revision else []
+    return [*changed, _withheld_note(board), _cutoff_note(board), _manifest_note(board), _state_note(board)]
+
+
+def _revision_note(revision: Revision) -> Note:
+    return Note(
+        "What changed since the release before",
+        revision.notice,
+        tuple(
+            f"{row['title']}, {row['fiscal_quarter']}: {row['old_display'] or 'no figure'} became "
+            f"{row['new_display'] or 'no figure'}" + (" (material)" if row["is_material"] else "")
+            for row in revision.headline
+        ),
+    )
 
 
 def _withheld_note(board: Board) -> Note:

@@ -14,7 +14,7 @@ _REQUIRED = {"constraints": {"required": True}}
 
 def describe(board: Board, files: Mapping[str, bytes]) -> dict[str, Any]:
     """``datapackage.json`` as a value. ``files`` are the CSV files by their path in the candidate."""
-    resources = [_resource(f"tables/{name}.csv", name, table, files) for name, table in board.tables.items()]
+    resources = [_resource(f"tables/{name}.csv", name, table, files) for name, table in board.published.items()]
     kinds = {"target_value": "number", "definition_version": "integer"}
     fields = [{"name": name, "type": kinds.get(name, "string")} for name in DICTIONARY_COLUMNS]
     resources.append(

@@ -8,9 +8,11 @@ from typing import Any
 from pipeline import store
 
 NAME = "manifest.json"
-VERSION = 1
+VERSION = 2
 VERDICT = "verdict.json"
 APPROVAL = "approval.json"
+PROVENANCE = "provenance.json"
+EVIDENCE = (VERDICT, APPROVAL, PROVENANCE)  # what publish puts beside the candidate's own files
 FIELDS = frozenset(
     {
         "manifest_version",
@@ -18,10 +20,14 @@ FIELDS = frozenset(
         "quarter",
         "revision",
         "candidate_digest",
+        "build_id",
+        "prepared_by",
+        "revises",
         "files",
         "inputs",
         "cutoff_at",
         "code",
+        "settings",
         "metric_versions",
         "released_at",
         "previous_release",
@@ -46,10 +52,14 @@ def write(
         "quarter": candidate["quarter"],
         "revision": revision,
         "candidate_digest": candidate["candidate_digest"],
+        "build_id": candidate["build_id"],
+        "prepared_by": candidate["prepared_by"],
+        "revises": candidate["revises"],
         "files": dict(files),
         "inputs": candidate["inputs"],
         "cutoff_at": candidate["cutoff_at"],
         "code": candidate["code"],
+        "settings": candidate["settings"],
         "metric_versions": candidate["metric_versions"],
         "released_at": released_at,
         "previous_release": previous_release,

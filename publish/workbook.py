@@ -143,6 +143,8 @@ class _Book:
             ("Withheld cells", str(board.withheld_cells)),
             ("Approval and checks", "approval.json and verdict.json beside this workbook"),
         ]
+        if board.revision:
+            facts.insert(0, ("Revised", board.revision.notice))
         if board.is_sample:
             facts.insert(0, (SAMPLE_MARK, SAMPLE_SENTENCE))
         for row, (label, text) in enumerate(facts, start=FIRST_ROW):
