@@ -157,13 +157,13 @@ def plan(settings: Settings, quarter: FiscalQuarter) -> Plan:
 
 
 def missing_in_short(missing: list[str]) -> str:
-    """What a plan lacks, by reason: up to three extracts are named, more are counted."""
+    """What a plan lacks, by reason: up to eight extracts are named, more are counted."""
     by_reason: dict[str, list[str]] = {}
     for line in missing:
         name, _, reason = line.partition(": ")
         by_reason.setdefault(reason, []).append(name)
     return "; ".join(
-        f"{reason}: " + (", ".join(names) if len(names) <= 3 else f"{len(names)} extracts")
+        f"{reason}: " + (", ".join(names) if len(names) <= 8 else f"{len(names)} extracts")
         for reason, names in by_reason.items()
     )
 
