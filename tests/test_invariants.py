@@ -134,6 +134,7 @@ select metric_id, perimeter, basis, numerator
 from fct_metric_value inner join dim_quarter using (fiscal_quarter)
 where dimension = 'total' and denominator is null and metric_id <> 'sup_saq_high_risk' and fiscal_year = 2023
     and metric_id in (select metric_id from fct_metric_value where basis = 'qtr')
+    and metric_id in (select metric_id from fct_metric_value where basis = 'ytd')
     and (basis = 'qtr' or (basis = 'ytd' and quarter_number = 4))
 """
 
