@@ -364,7 +364,7 @@ def _entries(settings: Settings) -> Iterator[_Found]:
     if folder is not None:
         yield from _local_entries(folder, folder)
         return
-    system, root = url_to_fs(settings.landing_url, use_listings_cache=False)
+    system, root = url_to_fs(settings.landing_url, use_listings_cache=False, skip_instance_cache=True)
     for path, info in system.find(root, detail=True).items():
         modified = info.get("LastModified") or info.get("mtime") or info.get("created") or ""
         yield _Found(
