@@ -188,6 +188,7 @@ class _Attack:
             self._year(year)
         for figures in self.releases:
             self._few(figures)
+            self._neighbors(figures)
         return sorted(years)
 
     # The hotline: one system a fiscal year, over all releases.
@@ -335,6 +336,24 @@ class _Attack:
 
     # Other few people: one small system for each breakdown of each release.
 
+    def _neighbors(self, figures: Mapping[printed.Key, printed.Numbers]) -> None:
+        """Hold each total beside the same total under other rules: what lies between two of them is a group too."""
+        groups: dict[Codes, dict[str, printed.Numbers]] = {}
+        for (metric, *rest), numbers in figures.items():
+            headline, _, variant = metric.partition(printed.UNDER)
+            if variant:
+                headlines = figures.get((headline, *rest))
+                group = groups.setdefault((headline, *rest), {} if headlines is None else {"": headlines})
+                group[variant] = numbers
+        for group in groups.values():
+            if "" not in group:
+                self.report.broken[BEYOND] += 1
+            for one, other in itertools.combinations(group.values(), 2):
+                between = [abs(mine - theirs) for mine, theirs in zip(_sizes(one), _sizes(other), strict=True)
+                           if mine is not None and theirs is not None]  # fmt: skip
+                if any(0 < number < self.threshold for number in between):
+                    self.report.broken[SMALL] += 1
+
     def _few(self, figures: Mapping[printed.Key, printed.Numbers]) -> None:
         parts: dict[Codes, dict[str, printed.Numbers]] = {}
         for key, numbers in figures.items():
@@ -367,6 +386,12 @@ class _Attack:
             facts += [Printed(everything[:, column], count, count) for column, count in enumerate(whole)]
         if questions:
             self._ask(System(everything.size, facts, self.seconds), questions)
+
+
+def _sizes(numbers: printed.Numbers) -> tuple[float | None, float | None, float | None]:
+    """What a total counts, of how many, and how many it leaves."""
+    numerator, denominator, _ = numbers
+    return numerator, denominator, None if numerator is None or denominator is None else denominator - numerator
 
 
 def _counts(rule: str, numbers: printed.Numbers) -> tuple[int, ...] | None:

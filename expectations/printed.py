@@ -43,6 +43,7 @@ SHEET_COLUMNS = {
 }
 CELL = ("metric_id", "perimeter", "basis", "fiscal_quarter", "dimension", "dimension_value")
 NUMBERS = ("numerator", "denominator", "value")
+UNDER = ", under "  # between a metric and the rule of a neighbor; no metric id has a comma
 SPREADSHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 # Beside the figures: what the figures are, who checked and approved them. Their words hold no figure of a part.
 ABOUT = frozenset({"programme.json", "datapackage.json", "manifest.json", "verdict.json", "approval.json"})
@@ -114,11 +115,11 @@ def read(settings: Settings, folder: Path) -> Found:
 
 def _figure(row: Row) -> tuple[Key, Numbers]:
     said = {name: str(row.get(name) or "").removeprefix("'") for name in CELL}
-    if row.get("variant"):
-        # A neighbor is a total under another rule: a figure of its own, and no breakdown of the headline's.
-        said["metric_id"] += f", {row['variant']}"
     said["dimension"] = said["dimension"] or "total"
     said["dimension_value"] = said["dimension_value"] or "ALL"
+    if row.get("variant") and said["dimension"] == "total":
+        # A neighbor is the same total under another rule: a figure of its own, that is held beside its headline.
+        said["metric_id"] += f"{UNDER}{row['variant']}"
     said["perimeter"] = PERIMETERS.get(said["perimeter"], said["perimeter"])
     said["basis"] = BASES.get(said["basis"], said["basis"])
     numerator, denominator, value = (_number(row.get(name)) for name in NUMBERS)

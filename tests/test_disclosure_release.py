@@ -410,3 +410,41 @@ def test_the_analysts_database_holds_printed_cells_of_the_hotline_only(first: tu
     assert not [name for name in tables if "cube" in name or "case" in name or name.startswith(("int_", "stg_"))]
     shown = {(dimension, part): "" if number is None else str(int(number)) for dimension, part, number in rows}
     assert shown == hotline_parts(folder)
+
+
+@pytest.mark.parametrize(("apart", "stands"), [(0, True), (1, False), (4, False), (5, True)])
+@pytest.mark.parametrize("what", ["numerator", "denominator", "both"])
+def test_a_neighbor_may_lie_beside_its_headline_by_nothing_or_by_the_threshold(
+    first: tuple[Settings, Path], tmp_path: Path, what: str, apart: int, stands: bool
+) -> None:
+    settings, folder = first
+    copy = only_csv(folder, tmp_path / "r1")
+    beside(copy, 800 + apart * (what != "denominator"), 1000 + apart * (what != "numerator"))
+    assert attack.attack(settings, [copy]).stands == stands
+
+
+def test_a_neighbor_without_its_headline_is_found(first: tuple[Settings, Path], tmp_path: Path) -> None:
+    settings, folder = first
+    copy = only_csv(folder, tmp_path / "r1")
+    beside(copy, 500, 900, headline=False)
+    assert attack.attack(settings, [copy]).broken[attack.BEYOND] == 1
+
+
+def test_the_word_variant_hides_no_part_from_the_attacker(first: tuple[Settings, Path], tmp_path: Path) -> None:
+    settings, folder = first
+    copy = only_csv(folder, tmp_path / "r1")
+    part = next(
+        code for (dimension, code), number in hotline_parts(folder).items() if "_and_" in dimension and not number
+    )
+    row = {"metric_id": "grv_hrh_cases_reported", "perimeter": "jp", "basis": "ytd", "fiscal_quarter": str(QUARTER),
+           "dimension": "category_and_identity", "dimension_value": part, "variant": "any", "value": 3}  # fmt: skip
+    (copy / "more.json").write_text(json.dumps([row]))
+    assert attack.attack(settings, [copy]).broken[attack.SMALL] == 1
+
+
+def beside(folder: Path, numerator: int, denominator: int, *, headline: bool = True) -> None:
+    """Print a total of 800 of 1,000 persons, if asked, and a neighbor of it."""
+    total = {"metric_id": "trn_made_up_rate", "perimeter": "corp", "basis": "ytd", "fiscal_quarter": str(QUARTER)}
+    neighbor = total | {"variant": "another rule", "numerator": numerator, "denominator": denominator, "value": 1}
+    printed = [total | {"numerator": 800, "denominator": 1000, "value": 80}] * headline
+    (folder / "more.json").write_text(json.dumps([*printed, neighbor]))
