@@ -12,7 +12,8 @@ _INTEGER = "-?(0|[1-9][0-9]*)"
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _INSTANT = r"\d{4}-\d{2}-\d{2}T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?"
 _OFFSET = r"(Z|[+-](0\d|1[0-4]):[0-5]\d)"
-_FULL_WIDTH = "０１２３４５６７８９－．", "0123456789-."  # noqa: RUF001
+# As code points, for on a screen full-width digits cannot be told from these.
+_FULL_WIDTH = "".join(map(chr, [*range(0xFF10, 0xFF1A), 0xFF0D, 0xFF0E])), "0123456789-."
 _DIGITS_OF_A_DOUBLE = 15
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from random import Random
+from typing import Any
 
 from pipeline.quarter import FiscalQuarter
 from samples.extract import AS_OF, Extract, columns, day_between, moment, office_moment, seeded, taken, truth
@@ -123,9 +124,9 @@ def cases() -> tuple[Case, ...]:
     random = seeded("hotline cases")
     made: list[Case] = []
 
-    def add(received: date, category: str, channel: str = "", **more: object) -> Case:
+    def add(received: date, category: str, channel: str = "", **more: Any) -> Case:
         desk = channel or ("HRH_SITE_DESK" if random.random() < 0.35 else "HRH_THIRD_PARTY")
-        case = Case(20_000 + len(made) + 1, received, desk, category, **more)  # type: ignore[arg-type]
+        case = Case(20_000 + len(made) + 1, received, desk, category, **more)
         case.incident = _month_before(random, received)
         made.append(case)
         return case

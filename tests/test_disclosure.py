@@ -288,7 +288,7 @@ def test_few_suppliers_are_withheld_and_three_are_printed() -> None:
     seen = shown({"TH": (2, None), "CN": (3, None), "JP": (9, None)}, "sup_third_party_audits", **where)
     assert {part for part, numbers in seen.items() if numbers == NOTHING} == {"TH", "CN"}
     seen = shown({"CN": (3, None), "JP": (9, None)}, "sup_third_party_audits", **where)
-    assert [numbers[0] for numbers in seen.values()] == [3, 9]  # type: ignore[index]
+    assert [numbers[0] for numbers in seen.values()] == [3, 9]
 
 
 def test_a_breakdown_outside_the_programme_is_not_published() -> None:
@@ -322,7 +322,7 @@ def test_two_truths_that_agree_on_what_is_printed_are_the_same_to_a_reader(patte
 
 def another_truth(cube: Cube, counts: Counts, printed: frozenset[Cell]) -> Counts:
     """A year that agrees on every printed cell and differs elsewhere, by the protector's own search."""
-    search = withdrawal._Withdrawal(request(cube, counts, tables=[], always=sorted(printed, key=cube.place.get)))  # type: ignore[arg-type]
+    search = withdrawal._Withdrawal(request(cube, counts, tables=[], always=sorted(printed, key=cube.place.get)))
     search.pattern = search._patterns()
     search._wander(20_000)
     return search.newest

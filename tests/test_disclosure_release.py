@@ -164,7 +164,7 @@ def test_another_pattern_in_a_second_release_is_found(first: tuple[Settings, Pat
     assert attack.attack(settings, [folder, files]).stands
     copy = only_csv(files, tmp_path / "copy")
     part = next(cell for cell, number in hotline_parts(copy).items() if number and "_and_" in cell[0])
-    rewrite(copy, *part, "")  # type: ignore[arg-type]
+    rewrite(copy, *part, "")
     assert attack.TAKEN_BACK in attack.attack(settings, [only_csv(folder, tmp_path / "r1"), copy]).broken
 
 

@@ -51,7 +51,7 @@ async def wakes(seconds: float, during: list[tuple[float, object]]) -> list[int]
     began = asyncio.get_running_loop().time()
     for moment, happens in during:
         await asyncio.sleep(max(0.0, began + moment - asyncio.get_running_loop().time()))
-        happens()  # type: ignore[operator]  # a thing that happens is a function without arguments
+        happens()  # a thing that happens is a function without arguments
     await asyncio.sleep(max(0.0, began + seconds - asyncio.get_running_loop().time()))
     watching.cancel()
     return counted
@@ -151,7 +151,7 @@ def test_one_person_starts_and_another_answers(settings: Settings, method: str, 
     allowed = {
         name
         for name, user in USERS.items()
-        if authority.is_authorized_dag(method=method, user=user, access_entity=entity)  # type: ignore[arg-type]  # text
+        if authority.is_authorized_dag(method=method, user=user, access_entity=entity)  # text
     }
     assert allowed == MAY[method, entity]
 

@@ -287,7 +287,7 @@ def send_samples(server: Server) -> int:
 
 
 def test_its_commands_carry_the_sample_year_from_the_store_to_a_release(server: Server) -> None:
-    airflow = Airflow(server)  # type: ignore[arg-type]  # it has what a home has: url and password
+    airflow = Airflow(server)  # it has what a home has: url and password
     airflow.since = "2020-01-01T00:00:00+00:00"
     server.until("a healthy Airflow", lambda: airflow.is_healthy() and airflow.dags() >= DAGS, 150)
     assert send_samples(server) == 26

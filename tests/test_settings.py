@@ -26,7 +26,7 @@ def test_reading_the_settings_makes_nothing(tmp_path: Path) -> None:
 def test_settings_cannot_be_changed_after_reading(tmp_path: Path) -> None:
     settings = Settings.load(written(tmp_path, ""), tmp_path)
     with pytest.raises(FrozenInstanceError):
-        settings.withhold_below = 1  # type: ignore[misc]  # the point of the test
+        settings.withhold_below = 1  # the point of the test
 
 
 @pytest.mark.parametrize(
