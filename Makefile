@@ -36,7 +36,7 @@ up: install ## Start Airflow and the page, and leave them running for a person
 
 test: install ## Run every test, the end-to-end run through Airflow included
 	@tests/services
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 verify: install ## Prove every release in the data folder
 	@shopt -s nullglob; set -e; releases=("$${HRDD_DATA:-data}"/releases/*/r*/); \

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -342,6 +343,7 @@ def dbt_variables(settings: Settings, chosen: Plan, folder: Path) -> dict[str, A
     quarters = [chosen.quarter.plus(-back) for back in range(QUARTERS_KEPT)]
     return {
         "inputs": str(folder / "inputs"),
+        "deliveries": Counter("/".join((delivery["family"], delivery["extract"])) for delivery in chosen.deliveries),
         "database": str(folder / DATABASE),
         "threads": settings.threads,
         "memory_limit": settings.memory_limit,

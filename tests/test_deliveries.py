@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -287,12 +288,26 @@ def test_p11_dbt_stages_the_same_tables_in_any_order(tmp_path: Path) -> None:
     assert tables[0] == tables[1]
 
 
-def by_dbt(settings: Settings, folder: Path) -> dict[str, str]:
-    """A digest of each staging model as dbt makes it of everything in raw."""
+def test_one_delivery_gives_the_same_table_without_looking_for_later_ones(tmp_path: Path) -> None:
+    settings = Settings.load(PROJECT / "samples" / "settings.toml", tmp_path / "data")
+    write_samples(settings)
+    land(settings)
+    receipts = load(settings)
+    looking, trusting = by_dbt(settings, tmp_path / "looking"), by_dbt(settings, tmp_path / "trusting", receipts)
+    assert looking == trusting
+    written = [
+        (tmp_path / name / "target/run/due_diligence/models/staging/procurement/stg_procurement__spend.sql").read_text()
+        for name in ("looking", "trusting")
+    ]
+    assert ["row_number()" in text for text in written] == [True, False]
+
+
+def by_dbt(settings: Settings, folder: Path, deliveries: Sequence[dict[str, Any]] = ()) -> dict[str, str]:
+    """A digest of each staging model as dbt makes it of everything in raw; ``deliveries`` if dbt is told of them."""
     store.folder(folder)
     (folder / "inputs").symlink_to(settings.place("raw"))
-    nothing = Plan(Q4, "", Q4.cutoff(10, settings.timezone), Q4.cutoff(10, settings.timezone), [], [])
-    variables = dbt_variables(settings, nothing, folder)
+    cutoff = Q4.cutoff(10, settings.timezone)
+    variables = dbt_variables(settings, Plan(Q4, "", cutoff, cutoff, list(deliveries), []), folder)
     places = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--log-path", str(folder / "logs")]
     places += ["--target-path", str(folder / "target"), "--vars", json.dumps(variables)]
     outcome = dbtRunner().invoke(["--quiet", "run", "--select", "path:models/staging", "--no-partial-parse", *places])

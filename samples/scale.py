@@ -1,0 +1,99 @@
+"""The sample year at the size of a large company, for benchmarks: its loaded extracts, copied under other keys.
+
+Scale 1 is about 100,000 workers, 600,000 assignments, 20,000 suppliers, 2,000,000 spend lines and the sample's cases.
+A copy of a person is another person with the same year, so every rate stays what it is and every count grows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import store
+from pipeline.database import connect, quoted
+from pipeline.settings import Settings
+
+PEOPLE, SUPPLIERS = 4, 8  # copies at scale 1: of 26,000 workers, of 2,500 suppliers
+
+
+@dataclass(frozen=True)
+class Copies:
+    """How an extract grows: ``within`` copies of each row for each of its ``of`` owners' copies.
+
+    ``owners`` are the columns that name the owner and follow its copy; ``own`` are the row's own key, new in each copy.
+    """
+
+    of: int
+    owners: tuple[str, ...]
+    own: tuple[str, ...] = ()
+    within: int = 1
+
+
+EXTRACTS = {
+    ("hr", "worker_month"): Copies(PEOPLE, ("worker_key", "person_key")),
+    ("hr", "leave"): Copies(PEOPLE, ("worker_key",)),
+    ("training", "learner_xref"): Copies(PEOPLE, ("learner_id", "worker_key", "person_key")),
+    ("training", "completion"): Copies(PEOPLE, ("learner_id",), ("completion_id",)),
+    ("training", "attendance"): Copies(PEOPLE, ("learner_id",), ("sign_in_no",)),
+    ("training", "assignment"): Copies(PEOPLE, ("learner_id",), ("assigned_on",), within=6),
+    ("procurement", "supplier"): Copies(
+        SUPPLIERS, ("supplier_id", "canonical_supplier_id", "duplicate_of", "parent_supplier_id")
+    ),
+    ("procurement", "declaration"): Copies(SUPPLIERS, ("supplier_id",), ("declaration_id",)),
+    ("procurement", "assessment"): Copies(SUPPLIERS, ("supplier_id",), ("assessment_id",)),
+    ("procurement", "audit"): Copies(SUPPLIERS, ("supplier_id",), ("audit_id",)),
+    ("procurement", "spend"): Copies(SUPPLIERS, ("supplier_id",), ("invoice_id",), within=11),
+}
+
+
+def grow(settings: Settings, scale: int) -> dict[str, int]:
+    """Make every loaded sample extract ``scale`` times the size of a large company; returns records by extract.
+
+    Works on ``raw`` of a data folder that holds the sample year, loaded and checked; its receipts and verdicts are
+    rewritten to speak of the new files, so a build takes them. For benchmarks only: nothing was landed or judged.
+    """
+    grown = {}
+    for file in sorted(settings.place("raw").glob("*/*/*.parquet")):
+        name = (file.parent.parent.name, file.parent.name)
+        if name in EXTRACTS:
+            grown["/".join(name)] = _grow(settings, file, EXTRACTS[name], scale)
+    return grown
+
+
+def _grow(settings: Settings, file: Path, copies: Copies, scale: int) -> int:
+    aside = file.with_suffix(".grown")
+    owners = copies.of * scale
+    with connect(settings, folders=[file.parent], ordered=False) as connection:
+        source = _literal(file)
+        kinds = dict(connection.execute(f"select column_name, column_type from (describe from {source})").fetchall())
+        changed = [_key(column, kinds[column], f"(copy % {owners})", owners) for column in copies.owners]
+        changed += [_key(column, kinds[column], "copy", owners) for column in copies.own]
+        written = connection.execute(
+            f"copy (select source.* replace ({', '.join(changed)}) from {source} as source"
+            f" cross join range({owners * copies.within}) as copies(copy))"
+            f" to {_literal(aside)} (format parquet, compression zstd)"
+        ).fetchone()
+    records = int(written[0]) if written else 0
+    file.unlink()
+    aside.rename(file)
+    digest = store.sha256_file(file)
+    receipt = store.read_json(file.with_suffix(".json"))
+    verdict = store.read_json(file.with_suffix(".verdict.json"))
+    verdict["files"] = {path: digest if path.endswith(".parquet") else old for path, old in verdict["files"].items()}
+    store.write_json(file.with_suffix(".json"), receipt | {"parquet_sha256": digest, "loaded": records})
+    store.write_json(file.with_suffix(".verdict.json"), verdict)
+    return records
+
+
+def _key(column: str, kind: str, copy: str, owners: int) -> str:
+    """The column in a copy: the first copy keeps the sample's own key, a day goes back by one."""
+    name = f"source.{quoted(column)}"
+    if kind == "VARCHAR":
+        return f"case when {copy} = 0 then {name} else {name} || '-' || {copy} end as {quoted(column)}"
+    if kind == "DATE":
+        return f"{name} - cast(floor(copy / {owners}) as integer) as {quoted(column)}"
+    return f"{name} + {copy} * 1000000 as {quoted(column)}"
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
