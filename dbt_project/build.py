@@ -331,7 +331,7 @@ def _fill_what_did_not_arrive(settings: Settings, inputs: Path) -> None:
         if terms.staged and not (folder := inputs / family / extract).is_dir()
     ]
     for folder, terms in empty:
-        columns = [f"null::{column.physical_type} as {quoted(column.name)}" for column in terms.columns]
+        columns = [f"null::{column.physical_type} as {quoted(column.name)}" for column in terms.in_raw.columns]
         columns += [f"null::{kind} as {name}" for name, kind in ADDED_BY_LOADING.items()]
         with connect(settings, folders=[store.folder(folder)]) as connection:
             file = str(folder / "nothing.parquet").replace("'", "''")

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from ingest.contract import reduced
+
 PROJECT = Path(__file__).resolve().parent
 CONTRACTS = PROJECT.parent / "ingest" / "contracts"
 
@@ -45,7 +47,7 @@ def staging() -> dict[Path, str]:
         contract = yaml.safe_load(file.read_text(encoding="utf-8"))
         if not _property(contract, "staged", _property(contract, "required")):
             continue
-        families.setdefault(file.parent.name, []).append(contract)
+        families.setdefault(file.parent.name, []).append(_in_raw(contract))
     for family, contracts in families.items():
         folder = Path("models", "staging", family)
         files[folder / f"_{family}__sources.yml"] = _yaml({"version": 2, "sources": [_source(family, contracts)]})
@@ -55,6 +57,27 @@ def staging() -> dict[Path, str]:
         for contract in contracts:
             files[folder / f"stg_{family}__{contract['name']}.sql"] = _sql(family, contract)
     return files
+
+
+def _in_raw(contract: dict[str, Any]) -> dict[str, Any]:
+    """The contract as its extract lies in raw: a day of a case is kept as its quarter and its place on a clock."""
+    clock = _property(contract, "caseClock")
+    schema = contract["schema"][0]
+    of_a_case = next((column["required"] for column in schema["properties"] if column["name"] == clock), False)
+    columns = []
+    for column in schema["properties"]:
+        kept = reduced(column["name"], column["physicalType"]) if clock else []
+        plain = {name: value for name, value in column.items() if not name.startswith("primaryKey")}
+        for name, kind, words in kept:
+            is_required = column["required"] and (kind == "DATE" or of_a_case)
+            columns.append(
+                (column if name == kept[-1][0] else plain)
+                | {"name": name, "physicalType": kind, "required": is_required}
+                | {"description": f"{words} {column['description']}"}
+            )
+        if not kept:
+            columns.append(column)
+    return contract | {"schema": [schema | {"properties": columns}]}
 
 
 def _source(family: str, contracts: list[dict[str, Any]]) -> dict[str, Any]:

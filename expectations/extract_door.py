@@ -97,7 +97,7 @@ def _judged(
     subject = f"{kind}/{receipt['extract_id']}"
     path = parquet.relative_to(settings.place()).as_posix()
     try:
-        terms = contract(receipt["family"], receipt["extract"])
+        terms = contract(receipt["family"], receipt["extract"]).in_raw
         seen = profile(connection, parquet, terms, receipt, settings.timezone)
         if not seen["differing_columns"]:
             seen |= measures(settings, connection, terms, receipt)

@@ -17,6 +17,7 @@ import duckdb
 from ingest.contract import ADDED_BY_LOADING, Column, Contract
 from pipeline import store
 from pipeline.database import quoted
+from pipeline.quarter import FiscalQuarter
 
 # An extract that names no day is as old as can be: the warning is given, and nothing else is said of it.
 AGE_OF_NO_DAY = 9999
@@ -66,7 +67,7 @@ def profile(
         "required_blanks": sum(blanks.values()),
         "unknown_codes": sum(unknown.values()),
         "days_ahead": _days_ahead(newest, receipt, timezone),
-        "stale_days": _stale_days(newest, receipt, timezone),
+        "stale_days": _stale_days(_latest(newest, contract), receipt, timezone),
         "blanks": {name: count for name, count in blanks.items() if count},
         "unknown": {name: count for name, count in unknown.items() if count},
     }
@@ -79,6 +80,13 @@ def _unknown(column: Column) -> str:
     if column.physical_type.endswith("[]"):
         return f"coalesce(sum(len(list_filter({name}, lambda code: code not in ?))), 0)::bigint"
     return f"count(*) filter ({name} is not null and {name} not in ?)"
+
+
+def _latest(newest: date | datetime | None, contract: Contract) -> date | datetime | None:
+    """The latest day that the newest period value may mean: of a quarter, its last."""
+    if newest is None or not contract.period_is_a_quarter:
+        return newest
+    return FiscalQuarter.containing(newest).end
 
 
 def _known_on(receipt: Mapping[str, Any], timezone: str) -> date:

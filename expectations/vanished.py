@@ -35,7 +35,7 @@ def record_vanished_rows(
     if (family, extract) == TOMBSTONES:
         for ended in sorted(ENDED_BY):
             record_vanished_rows(settings, connection, *ended)
-    terms = contract(family, extract)
+    terms = contract(family, extract).in_raw
     let_in = passed(settings, family, extract)
     rows = [
         {name: receipt[name] for name in ("extract_id", "known_at", "as_of_date")}

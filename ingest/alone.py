@@ -148,13 +148,14 @@ def _manifest(settings: Settings, path: Path, promised: Contract, kept: Path) ->
 
 
 def _hide_ids(settings: Settings, connection: duckdb.DuckDBPyConnection, promised: Contract, reading: Reading) -> None:
-    """The ids of persons become pseudonyms here as everywhere."""
+    """Ids become pseudonyms, and the days of a case go onto its own clock, here as everywhere."""
     known = keys(settings)
     known.arm(connection)
     rewrite(
         connection,
         reading.parquet,
-        f"select * {known.replaced(promised)} from read_parquet({text(str(reading.parquet))})",
+        f"select {known.columns(promised, settings.timezone)}, {ROW_NUMBER} "
+        f"from read_parquet({text(str(reading.parquet))})",
     )
 
 
@@ -185,7 +186,7 @@ def _leave_refused(settings: Settings, workspace: Path, into: Path, promised: Co
     kept = next((file for file in workspace.iterdir() if len(file.name) == 64), None)
     empty, refused = workspace / "empty.parquet", workspace / "refused.parquet"
     with _connected(settings, workspace) as connection:
-        columns = promised.columns if promised else ()
+        columns = promised.in_raw.columns if promised else ()
         nothing = "".join(f"null::{c.physical_type} as {quoted(c.name)}, " for c in columns)
         connection.execute(
             f"copy (select {nothing}null::bigint as {ROW_NUMBER} limit 0) to {text(str(empty))} (format parquet)"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -24,7 +24,7 @@ from pipeline.errors import BadSettings, RefusedExtract
 
 CONTRACTS = Path(__file__).resolve().parent / "contracts"
 DELIVERIES = ("snapshot", "append", "upsert")
-PSEUDONYMS = ("person", "worker", "learner")
+PSEUDONYMS = ("person", "worker", "learner", "case", "contact")
 CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
 # What a raw file has beside the contract's columns: whence a record comes.
 ADDED_BY_LOADING = {
@@ -94,7 +94,7 @@ class Column:
     aliases: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     pattern: str | None = None
-    pseudonym: str | None = None  # whose id it is, if load turns it into a pseudonym: person, worker or learner
+    pseudonym: str | None = None  # whose id it is, if load turns it into a pseudonym: one of PSEUDONYMS
     value_aliases: tuple[tuple[str, str], ...] = ()  # what the sender writes, and the value that it stands for
     multiline: bool | None = False  # whether a value may hold line breaks; None: unless they look like a lost record
     list_separator: str = ";"
@@ -151,6 +151,8 @@ class Contract:
     sheets: tuple[str, ...] = ()  # of a workbook; none: the only one that can be seen
     full_width: bool = False  # whether full-width digits are read as digits in columns of numbers and dates
     composed: bool = False  # whether text is kept in its composed form (NFC) rather than as sent
+    case_clock: str | None = None  # the column of the case on whose own clock load puts every day (ingest/pseudonym.py)
+    period_is_a_quarter: bool = False  # whether the period column says in which quarter something was, and no day
 
     @property
     def name(self) -> str:
@@ -167,6 +169,42 @@ class Contract:
         """The key, and each column whose values are unique: no two records may have the same."""
         alone = tuple((column.name,) for column in self.columns if column.is_unique and (column.name,) != self.key)
         return ((self.key,) if self.key else ()) + alone
+
+    @property
+    def in_raw(self) -> Contract:
+        """The contract of what lies in raw: the same, but without an exact day where the days are on a case's clock."""
+        if self.case_clock is None:
+            return self
+        is_of_a_case = self.column(self.case_clock).required
+        columns: list[Column] = []
+        renamed: dict[str, str] = {}
+        for column in self.columns:
+            kept = reduced(column.name, column.kind)
+            if not kept:
+                columns.append(column)
+                continue
+            columns += [
+                replace(
+                    column,
+                    name=name,
+                    physical_type=kind,
+                    required=column.required and (kind == "DATE" or is_of_a_case),
+                    description=f"{words} {column.description}",
+                    aliases=(),
+                    format=None,
+                )
+                for name, kind, words in kept
+            ]
+            renamed[column.name] = kept[-1][0]
+        period = self.period_column
+        return replace(
+            self,
+            columns=tuple(columns),
+            key=tuple(renamed.get(name, name) for name in self.key),
+            period_column=reduced(period, self.column(period).kind)[0][0] if period else None,
+            case_clock=None,
+            period_is_a_quarter=period is not None,
+        )
 
     def column(self, name: str) -> Column:
         """The column of that canonical name."""
@@ -234,6 +272,18 @@ class Contract:
 
     def _refused(self, headline: str, *, found: str, expected: str, next_step: str) -> RefusedExtract:
         return RefusedExtract(headline, found=found, expected=expected, rule=self.rule, next_step=next_step)
+
+
+def reduced(name: str, kind: str) -> list[tuple[str, str, str]]:
+    """What raw keeps of a day or an instant on a case's own clock: name, type and words of each, the finest last.
+
+    ``received_date`` becomes ``received_quarter`` and ``received_day``; an instant has a ``_tick`` too.
+    """
+    stem = re.sub(r"_(date|month|at|on)$", "", name)
+    quarter = (f"{stem}_quarter", "DATE", "First day of the fiscal quarter.")
+    day = (f"{stem}_day", "BIGINT", "Day on the case's own clock, whose start nobody knows.")
+    tick = (f"{stem}_tick", "BIGINT", "Microsecond on another clock of the case's own.")
+    return {"DATE": [quarter, day], "TIMESTAMP": [quarter, day, tick]}.get(kind, [])
 
 
 @cache
@@ -304,6 +354,7 @@ def read_contract(file: Path, *, of_this_house: bool = True) -> Contract:
         sheets=tuple(str(name) for name in custom.get("sheets", [])),
         full_width=custom.get("fullWidthDigits") is True,
         composed=custom.get("unicodeForm", "as sent") == "NFC",
+        case_clock=custom.get("caseClock"),
     )
     _hold(file, model.id if of_this_house else result.name, result)
     choices = {"header": ("first", "search"), "unicodeForm": ("as sent", "NFC"), "fullWidthDigits": (True, False)}
@@ -376,6 +427,8 @@ def _hold(file: Path, identity: str | None, contract: Contract) -> None:
         "a pseudonym is of no known kind, or no text": any(
             c.pseudonym not in (None, *PSEUDONYMS) or (c.pseudonym and c.physical_type != "VARCHAR") for c in columns
         ),
+        "caseClock is no column of a case's id": contract.case_clock is not None
+        and not any(c.name == contract.case_clock and c.pseudonym == "case" for c in columns),
         "it is required and not staged": contract.required and not contract.staged,
         "a column's pattern is no regular expression": not all(_is_pattern(c.pattern) for c in columns),
         "a column's format is unknown": any(c.format and sql_format(c.format) is None for c in columns),

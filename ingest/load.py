@@ -107,7 +107,7 @@ def _load(settings: Settings, landed: dict[str, Any], file: Path) -> dict[str, A
                 reading = read(connection, file, landed["sent_as"], promised, landed["manifest"] or {}, workspace)
                 as_of_date = _as_of_date(settings, connection, promised, landed, reading)
                 known = keys(settings) if pseudonyms(promised) else None
-                _say_where_from(connection, promised, landed, as_of_date, known, reading)
+                _say_where_from(connection, promised, landed, as_of_date, known, settings.timezone, reading)
         except RefusedExtract as refusal:
             receipt |= {
                 "outcome": "refused",
@@ -192,6 +192,8 @@ def _as_of_date(
             rule="ingest/load.py; the contract's periodColumn",
             next_step="ask the sender which days the file holds, and for the file anew",
         )
+    if promised.case_clock and latest is not None:
+        latest = FiscalQuarter.containing(latest).end  # the day of the latest case is nobody's to know
     if promised_date is None or promised.delivery != "snapshot" or latest is None:
         return promised_date or latest
     quarter = FiscalQuarter.containing(promised_date)
@@ -214,20 +216,22 @@ def _say_where_from(
     landed: dict[str, Any],
     as_of_date: date | None,
     known: Keys | None,
+    timezone: str,
     reading: Reading,
 ) -> None:
     """Add to each record which delivery it came with, when that was known, and the day it speaks of.
 
-    The ids of persons become pseudonyms.
+    Ids become pseudonyms, and the days of a case go onto its own clock.
     """
     known_at = datetime.fromisoformat(landed["known_at"]).astimezone(UTC).replace(tzinfo=None)
     day = f"date '{as_of_date}'" if as_of_date else "null::date"
     if known:
         known.arm(connection)
+    picks = known.columns(promised, timezone) if known else f"* exclude ({ROW_NUMBER})"
     rewrite(
         connection,
         reading.parquet,
-        f"select * exclude ({ROW_NUMBER}) {known.replaced(promised) if known else ''}, "
+        f"select {picks}, "
         f"{text(landed['extract_id'])} as _extract_id, {ROW_NUMBER}, "
         f"timestamp '{known_at.isoformat(sep=' ')}' as _known_at, {day} as _as_of_date "
         f"from read_parquet({text(str(reading.parquet))})",

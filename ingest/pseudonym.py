@@ -1,9 +1,13 @@
-"""Pseudonyms: the ids of persons, workers and learners leave landed as keyed HMACs only.
+"""Pseudonyms: the ids of persons, workers, learners, cases and contacts leave landed as keyed HMACs only.
 
-A contract marks a column with ``pseudonym: person | worker | learner``. Its values become HMAC-SHA256 under the keys
+A contract marks a column with ``pseudonym`` and whose id it is. Its values become HMAC-SHA256 under the keys
 of a secret file, one key a line, oldest first: the first key over the kind and the id, each later key over what the
 keys before it made. So the same id gives the same pseudonym in every extract, and a new key needs no id: what is in raw
 is put under it as it is. A key is added, never taken away (docs/decisions/009).
+
+No exact day of a case leaves landed either. Where a contract says ``caseClock``, load keeps of each day its fiscal
+quarter, and its place on a clock of the case's own that the keys set: durations within a case and the order of what
+befell it stay exact, and no calendar day can be told from them (docs/decisions/011).
 
 ``python -m ingest.pseudonym FILE`` adds a key to the file, and makes the file if there is none.
 """
@@ -21,15 +25,18 @@ from typing import Any
 
 import duckdb
 
-from ingest.contract import Column, Contract, contract, contracts
+from ingest.casting import text
+from ingest.contract import ADDED_BY_LOADING, Column, Contract, contract, contracts, reduced
 from pipeline import store
 from pipeline.database import connect, quoted
 from pipeline.errors import BadSettings, HrddError
+from pipeline.quarter import start_in_sql
 from pipeline.settings import Settings
 
 LENGTH = 32  # hexadecimal signs of a pseudonym: 128 bits, so that no two ids of a company meet
 SAMPLE_KEYS = (b"SAMPLE key that protects nobody!",)
 _BLOCK = 64  # of SHA-256, by which HMAC pads its key
+_CLOCKS = {"day": 5, "tick": 13}  # hexadecimal signs by which a case's clock is set: 2,870 years, or 142
 
 
 class Keys:
@@ -69,17 +76,54 @@ class Keys:
             connection.execute(f"set variable inner_{place} = $1::blob", [inner])
             connection.execute(f"set variable outer_{place} = $1::blob", [outer])
 
-    def replaced(self, terms: Contract, made: int = 0) -> str:
-        """SQL to put after ``select *``: ids become pseudonyms. ``made`` keys are over the values already."""
-        columns = ", ".join(f"{self._hmac(column, made)} as {quoted(column.name)}" for column in pseudonyms(terms))
-        return f"replace ({columns})" if columns else ""
+    def columns(self, terms: Contract, timezone: str, made: int = 0) -> str:
+        """SQL for every column as raw holds it, in the contract's order: ids are pseudonyms, days are on the case's
+        clock. ``made`` keys are over the values already; an instant's day is the local one of ``timezone``."""
+        picks = []
+        for column in terms.columns:
+            kept = reduced(column.name, column.kind) if terms.case_clock else []
+            if column.pseudonym:
+                picks.append((self._pseudonym(column, made), column.name))
+            elif not kept:
+                picks.append((quoted(column.name), column.name))
+            for name, _, _ in kept:
+                picks.append((self._reduced(terms, column, name, timezone, made), name))
+        return ", ".join(f"{value} as {quoted(name)}" for value, name in picks)
 
-    def _hmac(self, column: Column, made: int) -> str:
+    def _reduced(self, terms: Contract, column: Column, name: str, timezone: str, made: int) -> str:
+        _, _, part = name.rpartition("_")
+        value = quoted(name if made else column.name)
+        if not made:
+            instant = f"timezone('UTC', {value})"
+            day = f"timezone({text(timezone)}, {instant})::date" if column.kind == "TIMESTAMP" else value
+            value = {
+                "quarter": start_in_sql(day),
+                "day": f"date_diff('day', date '1900-01-01', {day})",
+                "tick": f"epoch_us({instant})",
+            }[part]
+        if part == "quarter":
+            return value
+        case = terms.column(str(terms.case_clock))
+        return " + ".join([value, *(self._set(part, case, place) for place in range(made, len(self._keys)))])
+
+    def _set(self, clock: str, case: Column, place: int) -> str:
+        """By how much a key sets a clock of a case, from what the keys before it made of the case's id."""
+        said = self._hmac(place, f"'{clock}:' || {self._under(case, place)}")
+        return f"('0x' || left({said}, {_CLOCKS[clock]}))::bigint"
+
+    def _pseudonym(self, column: Column, made: int) -> str:
+        return self._under(column, len(self._keys), made)
+
+    def _under(self, column: Column, count: int, made: int = 0) -> str:
+        """SQL for an id under the first ``count`` keys, where ``made`` of them are over it already."""
         value = quoted(column.name) if made else f"'{column.pseudonym}:' || {quoted(column.name)}"
-        for place in range(made, len(self._keys)):
-            inside = f"unhex(sha256(getvariable('inner_{place}') || encode({value})))"
-            value = f"left(sha256(getvariable('outer_{place}') || {inside}), {LENGTH})"
+        for place in range(made, count):
+            value = f"left({self._hmac(place, value)}, {LENGTH})"
         return value
+
+    def _hmac(self, place: int, value: str) -> str:
+        inside = f"unhex(sha256(getvariable('inner_{place}') || encode({value})))"
+        return f"sha256(getvariable('outer_{place}') || {inside})"
 
 
 def pseudonyms(terms: Contract) -> list[Column]:
@@ -146,10 +190,11 @@ def rekey(settings: Settings) -> list[dict[str, Any]]:
         terms = contract(receipt["family"], receipt["extract"])
         with connect(settings, folders=[parquet.parent]) as connection:
             known.arm(connection)
-            replaced = known.replaced(terms, known.made(receipt.get("pseudonym_key")))
+            picks = known.columns(terms, settings.timezone, known.made(receipt.get("pseudonym_key")))
             with store.put(ready) as temporary:
                 connection.execute(
-                    f"copy (select * {replaced} from read_parquet($source) order by _row_number) "
+                    f"copy (select {picks}, {', '.join(ADDED_BY_LOADING)} from read_parquet($source) "
+                    "order by _row_number) "
                     f"to '{_escaped(temporary)}' (format parquet, compression zstd)",
                     {"source": str(parquet)},
                 )

@@ -89,3 +89,9 @@ class FiscalQuarter:
 
     def __str__(self) -> str:
         return f"FY{self.fiscal_year}-Q{self.number}"
+
+
+def start_in_sql(day: str) -> str:
+    """SQL for the first day of the fiscal quarter of a local day: fiscal quarters are those of the calendar."""
+    assert FIRST_MONTH % 3 == 1
+    return f"date_trunc('quarter', {day})::date"

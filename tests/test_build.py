@@ -420,7 +420,7 @@ def mended(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
         settings,
         "hotline",
         "contact",
-        "select * replace ('SAMPLE-1' as contact_id, null as canonical_case_id, timestamp '2022-01-14' as submitted_at)"
+        "select * replace ('SAMPLE-1' as contact_id, null as canonical_case_id, date '2022-01-01' as submitted_quarter)"
         " from delivered where kind = 'REPORT' limit 1",
         datetime(2023, 4, 5, tzinfo=UTC),
     )

@@ -178,19 +178,20 @@ def staged(settings: Settings, family: str, extract: str) -> list[tuple[Any, ...
         return connection.execute(f"from ({query}) order by all").fetchall()
 
 
-def pseudonym_of(worker: str) -> str:
-    return hmac.new(SAMPLE_KEYS[0], f"worker:{worker}".encode(), hashlib.sha256).hexdigest()[:LENGTH]
+def pseudonym_of(name: str, kind: str = "worker") -> str:
+    return hmac.new(SAMPLE_KEYS[0], f"{kind}:{name}".encode(), hashlib.sha256).hexdigest()[:LENGTH]
 
 
 def values(settings: Settings, family: str, extract: str, expression: str) -> list[str]:
     rows = staged(settings, family, extract)
     terms = contract(family, extract)
-    names = [column.name for column in terms.columns if column.name != "note"]
+    names = [column.name for column in terms.in_raw.columns if column.name != "note"]
     named = [dict(zip(names, row, strict=False)) for row in rows]
     if expression == "strftime(as_of_date, '%m') || worker_key":
         names = {pseudonym_of(name): name for name in ("w1", "w2", "w3", "w9")}
         return sorted(f"{row['as_of_date']:%m}{names[row['worker_key']]}" for row in named)
-    return sorted("".join(str(row[part]) for part in expression.split(" || ")) for row in named)
+    cases = {pseudonym_of(name, "case"): name for name in ("c1", "c2", "c3", "c4", "c5")}
+    return sorted("".join(cases.get(row[part], row[part]) for part in expression.split(" || ")) for row in named)
 
 
 def test_the_same_bytes_for_a_later_quarter_are_a_delivery_of_that_quarter(settings: Settings) -> None:

@@ -41,7 +41,7 @@ class Delivery:
     name: str = ""
 
     def write(self, settings: Settings) -> Path:
-        terms = contract(self.family, self.extract)
+        terms = contract(self.family, self.extract).in_raw
         content = {column.name: sql_for(terms, column.name) for column in terms.columns} | (self.columns or {})
         for other in self.beside:
             other.write(settings)
@@ -159,8 +159,8 @@ TRIPLES: dict[str, tuple[Delivery, Delivery, Delivery]] = {
     "ExpectNoRecordFromTheFuture": (
         Delivery(),
         # 7 April 2023, 15:00 UTC, is the 8th in Tokyo, the day after the extract was known there.
-        Delivery(columns={"submitted_at": "timestamp '2023-04-07 15:00:00'"}),
-        Delivery(columns={"submitted_at": "timestamp '2023-04-07 14:59:59'"}),
+        Delivery("training", "attendance", columns={"signed_in": "timestamp '2023-04-07 15:00:00'"}),
+        Delivery("training", "attendance", columns={"signed_in": "timestamp '2023-04-07 14:59:59'"}),
     ),
     "ExpectAFreshExtract": (
         Delivery(),
@@ -174,8 +174,9 @@ TRIPLES: dict[str, tuple[Delivery, Delivery, Delivery]] = {
     ),
     "ExpectContentUpToItsDay": (
         Delivery(),
-        Delivery(columns={"submitted_at": "timestamp '2022-12-28 14:59:59'"}),
-        Delivery(columns={"submitted_at": "timestamp '2022-12-28 15:00:00'"}),
+        # Of a quarter, its last day counts: the newest contact may be of 31 December, or of 31 March.
+        Delivery(columns={"submitted_quarter": "date '2022-10-01'"}),
+        Delivery(columns={"submitted_quarter": "date '2023-01-01'"}),
     ),
     "ExpectTheUsualVolume": (
         Delivery("hr", "entity", rows=10, beside=(TEN,)),

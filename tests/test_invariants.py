@@ -159,9 +159,9 @@ def test_a_late_case_is_the_true_up_between_what_was_said_and_what_is_known(work
     said = flows(workshop.connection.execute(FLOWS).fetchall())
     contact = (
         "select * replace ('T-1' as contact_id, 'HRH_SITE_DESK' as channel, 'REPORT' as kind,"
-        " 'T-1' as canonical_case_id, timestamp '2022-08-01' as submitted_at) from stg_hotline__contact limit 1"
+        " 'T-1' as canonical_case_id, date '2022-07-01' as submitted_quarter) from stg_hotline__contact limit 1"
     )
-    case = "select * replace ('T-1' as case_id, date '2022-08-01' as received_date) from stg_hotline__case"
+    case = "select * replace ('T-1' as case_id, date '2022-07-01' as received_quarter) from stg_hotline__case"
     with workshop.changed(
         {
             "stg_hotline__contact": f"select * from stg_hotline__contact union all ({contact})",

@@ -42,7 +42,10 @@ AVERAGE_HEADCOUNT = """(
         and workers.perimeter = quarters.perimeter
 )"""
 ONE_ROW_A_CONTACT = ("and contacts.contact_no = 1", "")
-BY_THE_DAY_OF_THE_CASE = ("coalesce(contacts.submitted_on, cases.received_date) as", "cases.received_date as")
+BY_THE_DAY_OF_THE_CASE = (
+    "coalesce(contacts.submitted_quarter, cases.received_quarter) as",
+    "cases.received_quarter as",
+)
 EVERY_KIND = ("and kind in ('CONSULTATION', 'REPORT')", "")
 EVERY_SIGN_IN: dict[str, Changes] = {
     "int_training_attendees": (
@@ -57,7 +60,7 @@ TWO_CASES = """
     select purged.case_id from stg_hotline__case as purged
     inner join stg_hotline__contact as heard on purged.case_id = heard.canonical_case_id
     where heard.channel = 'HRH_SITE_DESK' and heard.kind in ('CONSULTATION', 'REPORT')
-        and purged.determination = 'UNSUBSTANTIATED' and purged.received_date between '2022-05-01' and '2022-12-31'
+        and purged.determination = 'UNSUBSTANTIATED' and purged.received_quarter between '2022-07-01' and '2022-12-31'
     group by purged.case_id
     order by purged.case_id limit 2
 """
@@ -152,7 +155,7 @@ MISTAKES = [
     Mistake("enquiries kept", {"int_hotline_cases": (EVERY_KIND,)}, "grv_hrh_cases_reported", 115, CASES),
     Mistake(
         "re-opened cases counted again",
-        {"int_hotline_cases": (("order by submitted_at,", "order by submitted_at desc,"),)},
+        {"int_hotline_cases": (("order by submitted_tick,", "order by submitted_tick desc,"),)},
         "grv_hrh_cases_reported", 113, CASES,
     ),
     Mistake(
@@ -172,8 +175,8 @@ MISTAKES = [
     Mistake(
         "the month of the incident used",
         {"int_hotline_cases": (
-            ("coalesce(contacts.submitted_on, cases.received_date) as received_on",
-             "cases.alleged_incident_month as received_on"),
+            ("coalesce(contacts.submitted_quarter, cases.received_quarter) as received_quarter",
+             "cases.alleged_incident_quarter as received_quarter"),
         )},
         "grv_hrh_cases_reported", 101, CASES | {"grv_committee_reported_rate"},
     ),

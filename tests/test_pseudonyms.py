@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -26,7 +27,16 @@ from pipeline.quarter import FiscalQuarter
 from pipeline.settings import PROJECT, Settings
 
 PERSON, WORKER, LEARNER = "RAW-PERSON-17", "RAW-WORKER-17", "RAW-LEARNER-17"
-IDS = {"person_key": PERSON, "worker_key": WORKER, "learner_id": LEARNER}
+OF_HUMANS = {"person_key": "person", "worker_key": "worker", "learner_id": "learner"}
+CASE, CONTACT = "RAW-CASE-17", "RAW-CONTACT-17"
+IDS = {
+    "person_key": PERSON,
+    "worker_key": WORKER,
+    "learner_id": LEARNER,
+    "case_id": CASE,
+    "canonical_case_id": CASE,
+    "contact_id": CONTACT,
+}
 HOLDING = [(family, extract) for (family, extract), terms in contracts().items() if pseudonyms(terms)]
 
 
@@ -47,8 +57,8 @@ def send(settings: Settings, name: str, *, only: tuple[str, str] | None = None) 
 
 
 def found(settings: Settings) -> dict[str, set[str]]:
-    """What stands in raw, by the name of the column."""
-    values: dict[str, set[str]] = {name: set() for name in IDS}
+    """What stands in raw, by the name of the column; no column of which nothing is there."""
+    values: dict[str, set[str]] = defaultdict(set)
     with connect(settings, folders=[settings.place("raw")]) as connection:
         for family, extract in HOLDING:
             for file in settings.place("raw", family, extract).glob("*.parquet"):
@@ -73,10 +83,11 @@ def holding(settings: Settings, word: str) -> set[str]:
 
 def test_the_contracts_mark_every_id_of_a_human_being() -> None:
     marked = {column.name: column.pseudonym for terms in contracts().values() for column in pseudonyms(terms)}
-    assert marked == {"person_key": "person", "worker_key": "worker", "learner_id": "learner"}
+    assert marked == OF_HUMANS | {"case_id": "case", "canonical_case_id": "case", "contact_id": "contact"}
     for terms in contracts().values():
-        assert [c.name for c in terms.columns if c.name in IDS and not c.pseudonym] == []
-        assert not (terms.family == "hotline" and pseudonyms(terms))
+        assert [c.name for c in terms.columns if c.name in marked and not c.pseudonym] == []
+        kinds = {column.pseudonym for column in pseudonyms(terms)}
+        assert kinds <= ({"case", "contact"} if terms.family == "hotline" else set(OF_HUMANS.values()))
 
 
 def test_one_person_is_one_pseudonym_in_every_extract_and_no_id_leaves_landed(settings: Settings) -> None:
@@ -84,7 +95,8 @@ def test_one_person_is_one_pseudonym_in_every_extract_and_no_id_leaves_landed(se
     assert {receipt["outcome"] for receipt in load(settings)} == {"loaded"}
     values = found(settings)
     assert {name: len(pseudonym) for name, pseudonym in values.items()} == dict.fromkeys(IDS, 1)
-    assert len(set.union(*values.values())) == 3
+    assert len(set.union(*values.values())) == 5
+    assert values["case_id"] == values["canonical_case_id"]
     for word in IDS.values():
         assert holding(settings, word) == {"landing", "landed"}
     secret = (settings.settings_file.parent / "keys").read_text().strip()
@@ -158,7 +170,7 @@ def test_a_rotation_that_is_killed_anywhere_ends_as_if_it_had_not_been(
             load(settings)
     load(settings)
     once = keys(settings)
-    assert {name: len(values) for name, values in found(settings).items()} == dict.fromkeys(IDS, 1)
+    assert {name: len(values) for name, values in found(settings).items()} == dict.fromkeys(OF_HUMANS, 1)
     for file in settings.place("raw").glob("*/*/*.json"):
         receipt = store.read_json(file)
         assert receipt["pseudonym_key"] == once.name

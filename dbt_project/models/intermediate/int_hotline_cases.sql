@@ -7,10 +7,10 @@ contacts as (
         channel,
         reporter_type,
         identity,
-        {{ local_date('submitted_at') }} as submitted_on,
+        submitted_quarter,
         row_number() over (
             partition by canonical_case_id
-            order by submitted_at, channel, contact_id
+            order by submitted_tick, channel, contact_id
         ) as contact_no
     from {{ ref('stg_hotline__contact') }}
     where
@@ -55,9 +55,9 @@ alleged as (
 select
     cases.case_id,
     cases.region,
-    -- The day of submission, where the desk's system knows it: the received date can be overridden by hand.
-    coalesce(contacts.submitted_on, cases.received_date) as received_on,
-    cases.received_date as stated_received_on,
+    -- That of submission, where the desk's system knows it: the received date can be overridden by hand.
+    coalesce(contacts.submitted_quarter, cases.received_quarter) as received_quarter,
+    cases.received_quarter as stated_received_quarter,
     coalesce(contacts.channel, 'UNKNOWN') as channel,
     coalesce(contacts.channel, 'UNKNOWN') in ('HRH_THIRD_PARTY', 'HRH_SITE_DESK') as is_human_rights_hotline,
     coalesce(contacts.reporter_type, 'UNKNOWN') as reporter_type,
@@ -66,7 +66,7 @@ select
     coalesce(alleged.has_forced_labour_or_trafficking, false) as has_forced_labour_or_trafficking,
     coalesce(alleged.is_categorised, false) as is_categorised,
     cases.determination,
-    case when cases.status = 'CLOSED' then cases.closed_date end as closed_on,
+    case when cases.status = 'CLOSED' then cases.closed_quarter end as closed_quarter,
     cases.committee_report_id is not null as is_in_committee_report
 from {{ ref('stg_hotline__case') }} as cases
 left join contacts

@@ -10,7 +10,7 @@ select
 from {{ ref('int_quarters') }} as quarters
 inner join {{ ref('int_hotline_cases_in_perimeter') }} as cases
     on
-        cases.received_on between quarters.quarter_start and quarters.quarter_end
+        cases.received_quarter = quarters.quarter_start
         and cases.perimeter = 'jp'
         and cases.is_human_rights_hotline
 group by

@@ -1,5 +1,5 @@
 {#- A day before the first case on record cannot be counted: the source had not begun. -#}
-{%- set first_case -%} (select min(received_on) from {{ ref('int_hotline_cases') }}) {%- endset -%}
+{%- set first_case -%} (select min(received_quarter) from {{ ref('int_hotline_cases') }}) {%- endset -%}
 {%- set is_on_record = 'coalesce(quarters.quarter_end >= ' ~ first_case ~ ', false)' -%}
 {#- Counts of cases are given for one perimeter: a second one beside it would tell the difference. -#}
 {%- set dimensions = {'reporter_type': 'cases.reporter_type', 'identity': 'cases.identity'} -%}
@@ -24,7 +24,7 @@ uncategorised as (
     inner join {{ ref('int_hotline_cases_in_perimeter') }} as cases
         on
             quarters.perimeter = cases.perimeter
-            and cases.received_on between quarters.year_start and quarters.quarter_end
+            and cases.received_quarter between quarters.year_start and quarters.quarter_end
             and not cases.is_categorised
     union
     select
@@ -35,7 +35,7 @@ uncategorised as (
         on
             contacts.canonical_case_id is null
             and contacts.kind in ('CONSULTATION', 'REPORT')
-            and {{ local_date('contacts.submitted_at') }} between quarters.year_start and quarters.quarter_end
+            and contacts.submitted_quarter between quarters.year_start and quarters.quarter_end
 ),
 
 served as (
@@ -91,11 +91,11 @@ served as (
 {% for basis in ['qtr', 'ytd'] -%}
 {%- set received_in_period -%}
     quarters.perimeter = cases.perimeter
-        and cases.received_on between {{ period_start(basis) }} and quarters.quarter_end
+        and cases.received_quarter between {{ period_start(basis) }} and quarters.quarter_end
 {%- endset -%}
 {%- set closed_in_period -%}
     quarters.perimeter = cases.perimeter
-        and cases.closed_on between {{ period_start(basis) }} and quarters.quarter_end
+        and cases.closed_quarter between {{ period_start(basis) }} and quarters.quarter_end
 {%- endset -%}
 select
     {{ measured('grv_hrh_cases_reported', 'quarters.perimeter', basis, 'count(cases.case_id)', is_measured=is_on_record) }}

@@ -1,0 +1,254 @@
+"""What of a hotline's record leaves landed: no exact day, no site, no one's key; of ids, keyed pseudonyms only."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections import Counter
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+from sample_year import Built
+from test_deliveries import Sent
+
+from ingest.contract import ADDED_BY_LOADING, contract, contracts
+from ingest.land import land
+from ingest.load import load
+from ingest.pseudonym import LENGTH, add_key, keys
+from pipeline import store
+from pipeline.database import connect
+from pipeline.errors import BadSettings
+from pipeline.quarter import FiscalQuarter, start_in_sql
+from pipeline.settings import PROJECT, Settings
+from samples.hotline import CASE, cases
+
+# They describe desks and the calendar, and hold nothing of any report.
+NO_REPORT = {"stg_hotline__channel", "int_quarters"}
+SENT = {
+    "case_id": "RAW-CASE-17",
+    "received_date": "2023-02-14",
+    "first_reply_date": "2023-02-17",
+    "closed_date": "2023-05-30",
+}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """An installation with a file of its own keys."""
+    sample = Settings.load(PROJECT / "samples" / "settings.toml", tmp_path / "data")
+    add_key(tmp_path / "keys")
+    return replace(sample, pseudonym_keys="keys", settings_file=tmp_path / "settings.toml")
+
+
+def sent(settings: Settings, name: str, extract: str, *records: dict[str, str]) -> list[dict[str, Any]]:
+    Sent("hotline", extract, records, f"2023-07-{len(name):02}T00:00:00Z", "2023-06-30").put(settings, name)
+    land(settings)
+    load(settings)
+    files = settings.place("raw", "hotline", extract)
+    with connect(settings, folders=[files]) as connection:
+        found = connection.execute(f"from read_parquet('{files}/*.parquet') order by all")
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def of_reports(sample: Built) -> dict[str, list[str]]:
+    """Every table of the build that a row of a report can reach, with its columns of days and instants."""
+    manifest = store.read_json(sample.folder / "target" / "manifest.json")
+    nodes = manifest["nodes"] | manifest["sources"]
+    reached = {name for name, node in nodes.items() if node.get("source_name") == "hotline"}
+    reached -= {name for name in reached if nodes[name]["name"] == "channel"}
+    while more := {
+        name
+        for name, node in nodes.items()
+        if name not in reached
+        and node["resource_type"] == "model"
+        and reached & set(node["depends_on"]["nodes"])
+        and node["name"] not in NO_REPORT
+    }:
+        reached |= more
+    models = sorted(nodes[name]["name"] for name in reached if nodes[name]["resource_type"] == "model")
+    columns = sample.rows(
+        "select table_name, column_name from duckdb_columns() where data_type in ('DATE', 'TIMESTAMP',"
+        " 'TIMESTAMP WITH TIME ZONE') order by all"
+    )
+    return {model: [column for table, column in columns if table == model] for model in models}
+
+
+def test_no_day_level_date_after_ingest_quarter_computed_at_ingest(sample: Built) -> None:
+    """Check 4 over everything: whatever holds a day holds the first day of a quarter, in raw and in every model."""
+    starts = [FiscalQuarter(2010, 1).plus(number).start for number in range(100)]
+    checked = 0
+    for model, columns in of_reports(sample).items():
+        for column in columns:
+            values = {value for (value,) in sample.rows(f'select distinct "{column}" from "{model}"')}
+            assert values - {None} <= set(starts), f"{model}.{column} holds days"
+            checked += len(values) > 1
+    assert checked > 8
+    for family, extract in contracts():
+        if family != "hotline" or extract == "channel":
+            continue
+        for file in sample.settings.place("raw", family, extract).glob("*.parquet"):
+            with connect(sample.settings, folders=[file.parent]) as connection:
+                kinds = connection.execute(f"describe from read_parquet('{file}')").fetchall()
+                days = [n for n, kind, *_ in kinds if kind in ("DATE", "TIMESTAMP") and n not in ADDED_BY_LOADING]
+                for name in days:
+                    found = connection.execute(f"select distinct {name} from read_parquet('{file}')").fetchall()
+                    assert {value for (value,) in found} - {None} <= set(starts)
+    exact = {str(case.received) for case in cases()}
+    texts = sample.rows("select * from stg_hotline__case") + sample.rows("select * from stg_hotline__contact")
+    assert [value for row in texts for value in row if isinstance(value, str) and value[:10] in exact] == []
+
+
+def test_no_site_code_employee_number_or_text_of_a_report_after_ingest(sample: Built) -> None:
+    """Check 4 and the no-join guarantee, over the columns that there are and the columns that could be sent."""
+    unwanted = re.compile(r"site|plant|desk_of|employee|worker|person|learner|name|mail|phone|text|narrative|summary")
+    harmless = {"worker_category", "person_count"}
+    for model in of_reports(sample):
+        columns = [c for (c,) in sample.rows(f"select column_name from duckdb_columns() where table_name = '{model}'")]
+        if not model.startswith(("stg_", "int_")):
+            continue
+        assert [c for c in columns if unwanted.search(c) and c not in harmless] == [], model
+    for (family, extract), terms in contracts().items():
+        if family == "hotline" and extract != "channel":
+            assert [column.name for column in terms.in_raw.columns if unwanted.search(column.name)] == []
+            for forbidden in ("employee_id", "person_key", "worker_key", "reporter_name", "narrative", "email"):
+                assert terms.forbids(forbidden)
+
+
+@pytest.mark.parametrize("name", sorted(name for family, name in contracts() if family == "hotline"))
+def test_every_contract_about_reports_has_a_clock_or_no_day(name: str) -> None:
+    terms = contract("hotline", name)
+    days = [column.name for column in terms.columns if column.kind in ("DATE", "TIMESTAMP")]
+    if name == "channel":
+        assert {column.classification for column in terms.columns} == {"internal"}
+    else:
+        assert terms.case_clock or not days
+    kept = [column for column in terms.in_raw.columns if column.kind in ("DATE", "TIMESTAMP")]
+    assert name == "channel" or all(column.name.endswith("_quarter") for column in kept)
+
+
+def test_durations_within_a_case_stay_exact_across_extracts_and_its_days_do_not(settings: Settings) -> None:
+    [case] = sent(settings, "a", "case", SENT)
+    assert case["received_quarter"] == date(2023, 1, 1)
+    assert case["closed_quarter"] == date(2023, 4, 1)
+    assert case["first_reply_day"] - case["received_day"] == 3
+    assert case["closed_day"] - case["received_day"] == (date(2023, 5, 30) - date(2023, 2, 14)).days
+    one = {"contact_id": "1", "canonical_case_id": SENT["case_id"]}
+    contacts = sent(settings, "ab", "contact", one | {"submitted_at": "2023-02-13T23:59:59.000001+09:00"},
+                    one | {"contact_id": "2", "submitted_at": "2023-02-13T23:59:59+09:00"},
+                    {"contact_id": "3", "canonical_case_id": "", "submitted_at": "2023-02-13T00:00:00Z"})  # fmt: skip
+    by_day = {row["submitted_day"] for row in contacts}
+    assert by_day == {case["received_day"] - 1, None}
+    ticks = sorted(row["submitted_tick"] for row in contacts if row["submitted_tick"] is not None)
+    assert ticks[1] - ticks[0] == 1
+    [status] = sent(settings, "abc", "status_history", {"case_id": SENT["case_id"], "to_status": "NEW",
+                                                        "changed_at": "2023-02-13T15:00:00Z"})  # fmt: skip
+    assert status["changed_day"] == case["received_day"]  # the local day, not that of UTC
+
+
+def test_the_clocks_of_two_cases_cannot_be_compared(settings: Settings) -> None:
+    same_day = [SENT | {"case_id": f"RAW-CASE-{number}"} for number in range(40)]
+    days = [row["received_day"] for row in sent(settings, "a", "case", *same_day)]
+    assert len(set(days)) > 35
+    assert max(days) - min(days) > 200_000
+
+
+def test_the_quarter_is_that_of_the_local_day(settings: Settings) -> None:
+    one = {"canonical_case_id": "RAW-CASE-17"}
+    rows = sent(settings, "a", "contact", one | {"contact_id": "1", "submitted_at": "2023-03-31T14:59:59Z"},
+                one | {"contact_id": "2", "submitted_at": "2023-03-31T15:00:00Z"})  # fmt: skip
+    assert Counter(row["submitted_quarter"] for row in rows) == {date(2023, 1, 1): 1, date(2023, 4, 1): 1}
+
+
+@effort(max_examples=200, deadline=None)
+@given(st.dates(date(1900, 4, 1), date(2100, 12, 31)))
+def test_sql_and_python_agree_on_the_start_of_a_quarter(day: date) -> None:
+    with connect(Settings.load(PROJECT / "samples" / "settings.toml")) as connection:
+        [(start,)] = connection.execute(f"select {start_in_sql('$1::date')}", [day]).fetchall()
+    assert start == FiscalQuarter.containing(day).start
+
+
+def test_without_a_manifest_a_delivery_names_its_quarter_and_not_the_day_of_its_latest_case(settings: Settings) -> None:
+    file = settings.place("landing", "hotline", "case", "bare.csv")
+    store.folder(file.parent)
+    file.write_bytes(Sent("hotline", "case", (SENT,), "", "").content)
+    land(settings)
+    [receipt] = load(settings)
+    assert (receipt["as_of_date"], receipt["quarter"]) == ("2023-03-31", "FY2023-Q4")
+    assert not [f for f in settings.place("raw").rglob("*.json") if SENT["received_date"] in f.read_text()]
+
+
+# Checks 5 and 6: the pseudonym of a case, its key and the key's rotation.
+
+
+def under(settings: Settings, case_id: str) -> str:
+    value = f"case:{case_id}"
+    for line in (settings.settings_file.parent / "keys").read_text().split():
+        value = hmac.new(bytes.fromhex(line), value.encode(), hashlib.sha256).hexdigest()[:LENGTH]
+    return value
+
+
+def test_a_case_s_pseudonym_changes_with_the_key_and_is_no_plain_hash(tmp_path: Path) -> None:
+    made = []
+    for number in range(2):
+        add_key(tmp_path / str(number) / "keys")
+        sample = Settings.load(PROJECT / "samples" / "settings.toml", tmp_path / str(number) / "data")
+        own = replace(sample, pseudonym_keys="keys", settings_file=tmp_path / str(number) / "settings.toml")
+        [case] = sent(own, "a", "case", SENT)
+        [allegation] = sent(own, "a", "allegation", {"case_id": SENT["case_id"]})
+        assert case["case_id"] == allegation["case_id"] == under(own, SENT["case_id"])
+        made.append(case["case_id"])
+    assert made[0] != made[1]
+    for form in (SENT["case_id"], f"case:{SENT['case_id']}"):
+        plain = {hashlib.new(kind, form.encode()).hexdigest() for kind in ("sha256", "md5", "sha1", "sha512")}
+        assert not [hashed for hashed in plain for pseudonym in made if pseudonym in hashed or hashed in pseudonym]
+
+
+def test_the_key_is_in_no_byte_that_a_load_leaves_and_without_it_the_load_fails(
+    settings: Settings, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    sent(settings, "a", "case", SENT)
+    secret = (settings.settings_file.parent / "keys").read_text().strip()
+    forms = (secret.encode(), bytes.fromhex(secret))
+    kept = [file for file in settings.data.rglob("*") if file.is_file()]
+    assert len(kept) > 4
+    assert [file for file in kept for form in forms if form in file.read_bytes()] == []
+    assert secret not in "".join(capfd.readouterr()) + caplog.text + repr(keys(settings)) + str(vars(settings))
+    (settings.settings_file.parent / "keys").unlink()
+    with pytest.raises(BadSettings, match="keys of the pseudonyms"):
+        load(settings)
+
+
+def test_a_rotation_leaves_the_counts_and_no_value_of_the_old_key(settings: Settings) -> None:
+    rows = [SENT | {"case_id": f"RAW-CASE-{number}"} for number in range(9)]
+    before = sent(settings, "a", "case", *rows)
+    add_key(settings.settings_file.parent / "keys")
+    load(settings)
+    after = sent(settings, "a", "case", *rows)
+    assert {row["case_id"] for row in after} == {under(settings, row["case_id"]) for row in rows}
+    assert not {row["case_id"] for row in before} & {row["case_id"] for row in after}
+    assert not {row["received_day"] for row in before} & {row["received_day"] for row in after}
+    durations = [{row["closed_day"] - row["received_day"] for row in rows} for rows in (before, after)]
+    assert durations[0] == durations[1] == {105}
+    assert len(before) == len(after)
+    assert [row["received_quarter"] for row in before] == [row["received_quarter"] for row in after]
+    old = {row["case_id"].encode() for row in before}
+    for file in settings.data.rglob("*.parquet"):
+        assert not [value for value in old if value in file.read_bytes()]
+
+
+def test_the_days_of_the_sample_are_exact_where_they_were_sent(sample: Built) -> None:
+    """The tests above would pass over an empty hotline: the sample's files do hold days."""
+    [file] = sample.settings.place("landing", "hotline", "case").glob("*.csv")
+    days = re.findall(r"\d{4}-\d{2}-\d{2}", file.read_text())
+    assert len(days) > 500
+    assert len({day for day in days if datetime.fromisoformat(day).day != 1}) > 100
+    assert "received_date" in CASE
