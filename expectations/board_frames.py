@@ -344,6 +344,9 @@ def _target_conflict(row: Mapping[str, Any], value: float | None) -> bool:
         return status not in ("NO_TARGET", "NOT_COMPARABLE")
     if value is None:
         return status != "NOT_COMPARABLE"
+    early = FiscalQuarter.parse(row["fiscal_quarter"] or "").number < 4
+    if row["basis"] == "ytd" and direction == "at_least" and early:
+        return status != "NOT_DUE"
     met = value >= target if direction == "at_least" else value <= target
     return status != ("MET" if met else "MISSED")
 

@@ -218,7 +218,7 @@ def figure(settings: Settings, metric: str, quarter: FiscalQuarter, as_of: datet
     _table("Under other rules", _texts(found["neighbors"]))
     _table("Releases of the quarter", _texts(found["releases"]))
     if found["rows"] is None:
-        OUT.print("Rows behind it: no statement in dbt_project/rows yet.")
+        OUT.print("Rows behind it: none on record.")
     else:
         _table(f"The {found['rows']['looked_at']:,} rows it looked at", _texts(found["rows"]["sets"]))
         OUT.print(f"  query: {found['rows']['query']}")

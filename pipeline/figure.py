@@ -19,8 +19,15 @@ from pipeline.quarter import FiscalQuarter
 from pipeline.settings import PROJECT, Settings
 
 # For a metric, one statement that gives every row it looked at: its key, the part of the figure it is in, or the
-# reason why it is in none.
+# reason why it is in none. Where there is no such file, the view of the metric's theme says it, from the declaration
+# that made the figure (dbt_project/macros/figures.sql).
 ROWS = PROJECT / "dbt_project" / "rows"
+VIEW = (
+    "select rows_behind.row_key, rows_behind.part, rows_behind.reason from rows_{theme} as rows_behind"
+    " inner join dim_metric as metrics on rows_behind.metric_id = metrics.metric_id"
+    " and rows_behind.perimeter = metrics.headline_perimeter and rows_behind.basis = metrics.basis"
+    " where metrics.metric_id = '{metric_id}' and rows_behind.fiscal_quarter = $fiscal_quarter"
+)
 FIGURE = (
     "numerator", "denominator", "value", "display_value", "value_state", "target_value", "target_status", "perimeter",
     "basis", "title", "unit",
@@ -31,8 +38,8 @@ def figure(settings: Settings, quarter: FiscalQuarter, metric_id: str, as_of: da
     """The headline figure of a metric in a quarter, as known at the end of a day (else today).
 
     Returns the columns of ``FIGURE``, and ``build_id``, ``cutoff_at``, ``neighbors`` (the figure under other rules),
-    ``releases`` (what each release of the quarter said) and ``rows`` (parts and exclusions with counts and digests;
-    None for a metric without a statement in dbt_project/rows).
+    ``releases`` (what each release of the quarter said) and ``rows`` (parts and exclusions with counts and digests,
+    and the query that gives them; None for a metric of which no row is on record).
     Raises HrddError where nothing was built by then, or no such metric is in the build.
     """
     until = _end_of(as_of, settings.timezone) if as_of else None
@@ -133,18 +140,35 @@ def _releases(
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, quarter: FiscalQuarter, metric_id: str) -> dict[str, Any] | None:
-    statement = ROWS / f"{metric_id}.sql"
-    if not statement.exists():
+    found = rows_behind(connection, metric_id)
+    if found is None:
         return None
-    found = connection.execute(
+    query, statement = found
+    sets = connection.execute(
         "select part, reason, count(*), sha256(string_agg(row_key, chr(10) order by row_key))"
-        f" from ({statement.read_text(encoding='utf-8')}) as rows_behind"
+        f" from ({statement}) as rows_behind"
         " group by part, reason order by part = 'left out', part desc, count(*) desc, reason",
         {"fiscal_quarter": str(quarter)},
     ).fetchall()
     names = ("part", "reason", "rows", "digest")
     return {
-        "query": str(statement.relative_to(PROJECT)),
-        "looked_at": sum(row[2] for row in found),
-        "sets": [dict(zip(names, row, strict=True)) for row in found],
+        "query": query,
+        "looked_at": sum(row[2] for row in sets),
+        "sets": [dict(zip(names, row, strict=True)) for row in sets],
     }
+
+
+def rows_behind(connection: duckdb.DuckDBPyConnection, metric_id: str) -> tuple[str, str] | None:
+    """How to find the rows behind a metric's headline: what to call the query, and its text.
+
+    The text has one parameter, ``$fiscal_quarter``, and gives row_key, part and reason. None if there is no way.
+    """
+    file = ROWS / f"{metric_id}.sql"
+    if file.exists():
+        return str(file.relative_to(PROJECT)), file.read_text(encoding="utf-8")
+    theme = _theme(connection, metric_id)
+    views = connection.execute("select count(*) from duckdb_views() where view_name = ?", [f"rows_{theme}"]).fetchone()
+    if not views or not views[0]:
+        return None
+    statement = VIEW.format(theme=theme, metric_id=metric_id)
+    return statement, statement

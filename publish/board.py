@@ -22,6 +22,7 @@ SAMPLE_SENTENCE = "Every person, supplier, case and figure here is invented."
 STATUS_WORDS = {
     "MET": "Target met",
     "MISSED": "Target missed",
+    "NOT_DUE": "Not due before the year ends",
     "NO_TARGET": "No target",
     "NOT_COMPARABLE": "Not comparable",
 }

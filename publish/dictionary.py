@@ -67,7 +67,12 @@ COLUMNS = {
         Column("value", "number", "The figure, unrounded, in its unit; empty if withheld or not measured."),
         Column("display_value", "string", "The figure as it is printed; `withheld` where it is withheld."),
         Column("target_value", "number", "The target in the metric's unit; empty if there is none."),
-        Column("target_status", "string", "MET, MISSED, NO_TARGET or NOT_COMPARABLE, tested on the unrounded value."),
+        Column(
+            "target_status",
+            "string",
+            "MET, MISSED, NOT_DUE, NO_TARGET or NOT_COMPARABLE, tested on the unrounded value. What a fiscal year to "
+            "date must reach is not due before the year's last quarter.",
+        ),
         Column(
             "value_state",
             "string",

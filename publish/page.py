@@ -145,8 +145,12 @@ def lead(board: Board) -> str:
     """The first sentence of the page: how the figures stand against their targets."""
     rows = board.tables["headline"].rows
     states = [row["target_status"] for row in rows]
-    met, missed, other = states.count("MET"), states.count("MISSED"), states.count("NOT_COMPARABLE")
-    said = [f"{met} met", f"{missed} missed"] + ([f"{other} not comparable"] if other else [])
+    said = [f"{states.count('MET')} met", f"{states.count('MISSED')} missed"]
+    said += [
+        f"{states.count(state)} {word}"
+        for state, word in (("NOT_DUE", "not due before the year ends"), ("NOT_COMPARABLE", "not comparable"))
+        if state in states
+    ]
     unsure = sum(row["value_state"] not in SURE_STATES for row in rows)
     text = f"{len(rows)} figures; of those with a target, {' and '.join((', '.join(said[:-1]), said[-1]))}."
     if unsure:

@@ -62,8 +62,12 @@ class Workshop:
 
     @cached_property
     def in_order(self) -> list[str]:
-        """Models and seeds, parents first."""
-        built = {name for name, node in self.nodes.items() if node["resource_type"] in ("model", "seed")}
+        """Models and seeds, parents first; a view is none of them, for it follows what it looks at."""
+        built = {
+            name
+            for name, node in self.nodes.items()
+            if node["resource_type"] in ("model", "seed") and node["config"]["materialized"] != "view"
+        }
         return [name for name in TopologicalSorter({m: self._parents(m) & built for m in sorted(built)}).static_order()]
 
     def _parents(self, model: str) -> set[str]:

@@ -69,7 +69,8 @@ def headline_of(metric: str, quarter: FiscalQuarter) -> Row:
     if metric == "wrk_headcount":
         return count(metric, quarter, 1000.0, unit="persons")
     if metric == RATE:
-        return figure(metric, quarter, perimeter="grp", target_value=90.0, target_status="MET")
+        status = "MET" if quarter == QUARTER else "NOT_DUE"
+        return figure(metric, quarter, perimeter="grp", target_value=90.0, target_status=status)
     if metric == CATEGORISED:
         return figure(metric, quarter, numerator=100.0, denominator=100.0, value=100.0, display_value="100.0 %")
     return figure(metric, quarter)
@@ -413,6 +414,9 @@ def test_a_check_passes_at_its_boundary(check: str, folder: Folder) -> None:
         ("ExpectEveryValueToFitItsState", rate(value_state="MEASURED_ZERO")),
         ("ExpectEveryValueToFitItsState", rate(value=None)),
         ("ExpectEveryTargetStatusToFitItsTarget", rate(target_status="NOT_COMPARABLE")),
+        ("ExpectEveryTargetStatusToFitItsTarget", rate(target_status="NOT_DUE")),
+        ("ExpectEveryTargetStatusToFitItsTarget", lambda folder: folder.each(
+            RATE, {"target_status": "MISSED"}, only=("trend",))),
         ("ExpectEveryTargetStatusToFitItsTarget", rate(target_value=80.0)),
         ("ExpectEveryTargetStatusToFitItsTarget", cases(target_status="MET")),
         ("ExpectNoSmallCountOfPersons", part(denominator=1.0)),

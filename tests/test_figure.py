@@ -14,8 +14,9 @@ from sample_year import Q4, Built
 
 from pipeline import store
 from pipeline.cli import main
+from pipeline.database import connect
 from pipeline.errors import HrddError
-from pipeline.figure import ROWS, figure
+from pipeline.figure import ROWS, figure, rows_behind
 from pipeline.settings import Settings
 
 WITH_ROWS = sorted(file.stem for file in ROWS.glob("*.sql"))
@@ -42,6 +43,51 @@ def test_every_row_is_in_one_part_of_the_figure_or_left_out_for_one_reason(sampl
     assert parts == COUNTED.get(metric_id, parts)
     statement = (ROWS / f"{metric_id}.sql").read_text(encoding="utf-8").replace("$fiscal_quarter", f"'{Q4}'")
     assert sample.rows(f"select count(*), count(distinct row_key) from ({statement})") == [(found["looked_at"],) * 2]
+
+
+def test_the_rows_behind_a_figure_add_up_to_it(sample: Built) -> None:
+    views = sample.rows("select view_name from duckdb_views() where view_name like 'rows%' and not internal")
+    assert ("rows_training",) in views
+    declared = 0
+    for (view,) in views:
+        # Over every perimeter, basis and quarter: a figure without a row has nothing to add.
+        sums = sample.rows(
+            "select numerator, denominator, rows_behind.* exclude (metric_id, perimeter, basis, fiscal_quarter)"
+            f" from (select metric_id, perimeter, basis, fiscal_quarter, sum(adds_to_numerator),"
+            f" sum(adds_to_denominator), count(*), count(distinct row_key), count(part)"
+            f" from {view} group by all) as rows_behind inner join fct_metric_value"
+            " using (metric_id, perimeter, basis, fiscal_quarter) where dimension = 'total' and value is not null"
+        )
+        for numerator, denominator, adds_to_numerator, adds_to_denominator, rows, keys, parts in sums:
+            assert rows == keys == parts
+            if adds_to_numerator is not None:
+                assert (adds_to_numerator, adds_to_denominator) == (numerator, denominator)
+                declared += 1
+    assert declared > 50
+
+
+def test_a_row_is_left_out_for_a_reason_and_counts_without_one(sample: Built) -> None:
+    for (view,) in sample.rows("select view_name from duckdb_views() where view_name like 'rows%' and not internal"):
+        assert sample.rows(f"select * from {view} where (part = 'left out') <> (reason is not null) limit 1") == []
+
+
+def test_the_rows_of_every_declared_metric_are_told_with_their_digest_and_query(sample: Built) -> None:
+    with connect(sample.settings, sample.folder / "due_diligence.duckdb", read_only=True) as connection:
+        metrics = [metric for (metric,) in connection.execute("select metric_id from dim_metric").fetchall()]
+        ways = {metric: way for metric in metrics if (way := rows_behind(connection, metric)) is not None}
+        rows_of = {
+            metric: connection.execute(statement, {"fiscal_quarter": str(Q4)}).fetchall()
+            for metric, (_, statement) in ways.items()
+        }
+    assert len(rows_of) > 10
+    for metric, rows in rows_of.items():
+        found = figure(sample.settings, Q4, metric)["rows"]
+        assert found["query"] == ways[metric][0]
+        for told in found["sets"]:
+            keys = sorted(row[0] for row in rows if row[1:] == (told["part"], told["reason"]))
+            assert told["rows"] == len(keys)
+            assert told["digest"] == store.sha256_bytes("\n".join(keys).encode())
+        assert sum(told["rows"] for told in found["sets"]) == found["looked_at"] == len(rows)
 
 
 def test_the_invoice_lines_behind_a_rate_add_up_to_it(sample: Built) -> None:

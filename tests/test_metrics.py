@@ -98,12 +98,9 @@ NOTHING: dict[str, set[str]] = {"without a record": set(), "without a metric": s
 
 
 def measured_metrics() -> set[str]:
-    """Every metric that a model of a theme declares, by the name that it writes."""
-    text = "\n".join(
-        file.read_text(encoding="utf-8")
-        for file in sorted((MODELS / "marts" / "metrics").glob("metrics_*.sql"))
-        if file.stem != "metrics_neighbors"
-    )
+    """Every metric that a theme declares, by the name that it writes."""
+    files = [*(MODELS / "marts" / "metrics").glob("metrics_*.sql"), *(render.PROJECT / "macros/declared").glob("*.sql")]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in sorted(files) if file.stem != "metrics_neighbors")
     return set(re.findall(r"'((?:trn|grv|sup|wrk|geo|ai|gov)_[a-z0-9_]+)'", text))
 
 
@@ -225,7 +222,7 @@ def engine_words(sql: str) -> list[str]:
 
 
 def test_no_model_says_what_engines_understand_differently() -> None:
-    models = [*MODELS.rglob("*.sql"), *(render.PROJECT / "macros").glob("*.sql")]
+    models = [*MODELS.rglob("*.sql"), *(render.PROJECT / "macros").rglob("*.sql")]
     assert len(models) > 70
     found = {file.name: engine_words(file.read_text(encoding="utf-8")) for file in models if file.name != "engine.sql"}
     assert {name: words for name, words in found.items() if words} == {}

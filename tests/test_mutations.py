@@ -20,8 +20,8 @@ COMPLETIONS = COMPLETION | {"trn_bhr_completion_rate_excl_dispatched"}
 CASES = {"grv_hrh_cases_reported", "grv_cases_by_category"}
 ROWS_OF_CASES = CASES | {"grv_committee_reported_rate", "grv_substantiated_discrimination"}
 
-ADDED = "coalesce(sum(case when population.has_passed then 1 else 0 end), 0)"
-COUNTED = "count(population.person_key)"
+ADDED = "coalesce(sum(case when counted.person_key is not null and counted.has_passed then 1 else 0 end), 0)"
+COUNTED = "sum(case when counted.person_key is not null then 1 end)"
 PASSED_BY_ANYBODY = """(
     select count(distinct completions.person_key)
     from int_training_completions as completions
@@ -89,14 +89,14 @@ MISTAKES = [
     ),
     Mistake(
         "workers on leave kept in the denominator",
-        {"metrics_training": (("not population.is_on_leave", "true"),)},
+        {"metrics_training": (("counted.is_on_leave", "false"),)},
         "trn_bhr_completion_rate", 84.9, COMPLETIONS,
     ),
     Mistake(
         "completions counted, not persons",
         {
             "int_training_population": (("passed as (\n    select distinct", "passed as (\n    select"),),
-            "metrics_training": ((COUNTED, "count(distinct population.person_key)"),),
+            "metrics_training": ((COUNTED, "count(distinct counted.person_key)"),),
         },
         "trn_bhr_completion_rate", 87.5, COMPLETIONS,
     ),

@@ -14,3 +14,8 @@
         else format('{:,.2f}', round({{ number }}, 2))
     end
 {%- endmacro %}
+
+{# The value in the middle; of two in the middle, their mean. #}
+{% macro median(number) -%} {{ return(adapter.dispatch('median')(number)) }} {%- endmacro %}
+{% macro default__median(number) -%} percentile({{ number }}, 0.5) {%- endmacro %}
+{% macro duckdb__median(number) -%} quantile_cont(cast({{ number }} as double), 0.5) {%- endmacro %}

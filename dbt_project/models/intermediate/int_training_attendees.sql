@@ -19,8 +19,10 @@ sign_ins as (
         persons.person_key,
         coalesce(persons.person_key, attendance.learner_id) as attendee
     from {{ ref('stg_training__attendance') }} as attendance
-    inner join {{ ref('int_training_sessions_held') }} as sessions
-        on attendance.session_id = sessions.session_id
+    inner join {{ ref('int_training_sessions') }} as sessions
+        on
+            attendance.session_id = sessions.session_id
+            and sessions.is_held
     left join persons
         on attendance.learner_id = persons.learner_id
     where attendance.learner_id is not null

@@ -18,6 +18,8 @@ valued as (
         metrics.is_person_count,
         metrics.value_rule,
         metrics.target_direction,
+        -- What a year to date must reach, it must have reached when the year ends.
+        measured.basis = 'ytd' and metrics.target_direction = 'at_least' and quarters.quarter_number < 4 as is_not_due,
         -- A target was set for the headline: for its perimeter, its basis and the total.
         case
             when
@@ -30,6 +32,8 @@ valued as (
     from measured
     inner join {{ ref('dim_metric') }} as metrics
         on measured.metric_id = metrics.metric_id
+    inner join {{ ref('int_quarters') }} as quarters
+        on measured.fiscal_quarter = quarters.fiscal_quarter
     left join {{ ref('dim_metric') }} as compared
         on metrics.gap_to = compared.metric_id
 )
@@ -56,6 +60,7 @@ select
     case
         when target_direction = 'none' then 'NO_TARGET'
         when value is null or target_value is null then 'NOT_COMPARABLE'
+        when is_not_due then 'NOT_DUE'
         when target_direction = 'at_least' and value >= target_value then 'MET'
         when target_direction = 'at_most' and value <= target_value then 'MET'
         else 'MISSED'
