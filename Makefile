@@ -45,6 +45,7 @@ verify: install ## Prove every release in the data folder
 
 bench: install ## Measure each step beside the plain DuckDB script
 	@$(BIN)/python -m benchmarks.run
+	@$(BIN)/python -m benchmarks.mart
 	@$(BIN)/python -m benchmarks.disclosure
 
 lint: install ## Check style and types

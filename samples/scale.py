@@ -60,6 +60,51 @@ def grow(settings: Settings, scale: int) -> dict[str, int]:
     return grown
 
 
+def age(settings: Settings, years: int) -> None:
+    """Put copies of every loaded extract that grows behind it, one for each year before the sample's, a year apart.
+
+    Each copy is a delivery of its own, known and dated that much earlier, of other persons' and suppliers' rows. The
+    small extracts stay as they are. For benchmarks only, as ``grow``.
+    """
+    for file in sorted(settings.place("raw").glob("*/*/*.parquet")):
+        name = (file.parent.parent.name, file.parent.name)
+        for back in range(1, years + 1) if name in EXTRACTS else ():
+            _age(settings, file, EXTRACTS[name], back)
+
+
+def _age(settings: Settings, file: Path, copies: Copies, back: int) -> None:
+    receipt, verdict = (store.read_json(file.with_suffix(ending)) for ending in (".json", ".verdict.json"))
+    extract_id = store.sha256_bytes(f"{receipt['extract_id']} {back}".encode())
+    older = file.with_name(f"{extract_id}.parquet")
+    with connect(settings, folders=[file.parent], ordered=False) as connection:
+        kinds = connection.execute(f"select column_name, column_type from (describe from {_literal(file)})").fetchall()
+        changed = [
+            f"cast({quoted(column)} - interval {back} year as {kind}) as {quoted(column)}"
+            for column, kind in kinds
+            if kind in ("DATE", "TIMESTAMP")
+        ]
+        changed += [
+            f"{quoted(column)} || '/{back}' as {quoted(column)}" for column in copies.own if column.endswith("_id")
+        ]
+        changed.append(f"'{extract_id}' as _extract_id")
+        connection.execute(
+            f"copy (select * replace ({', '.join(changed)}) from {_literal(file)})"
+            f" to {_literal(older)} (format parquet, compression zstd)"
+        )
+    digest = store.sha256_file(older)
+    moments = {name: _years_before(receipt[name], back) for name in ("known_at", "as_of_date", "quarter")}
+    changes = {"extract_id": extract_id, "parquet_sha256": digest}
+    store.write_json(older.with_suffix(".json"), receipt | moments | changes)
+    files = {(f"{extract_id}.parquet" if path.endswith(".parquet") else path): digest for path in verdict["files"]}
+    store.write_json(older.with_suffix(".verdict.json"), verdict | {"extract_id": extract_id, "files": files})
+
+
+def _years_before(written: str, back: int) -> str:
+    """A date, a moment or a fiscal quarter as written, so many years earlier."""
+    digits = next(at for at, sign in enumerate(written) if sign.isdigit())
+    return f"{written[:digits]}{int(written[digits : digits + 4]) - back}{written[digits + 4 :]}"
+
+
 def _grow(settings: Settings, file: Path, copies: Copies, scale: int) -> int:
     aside = file.with_suffix(".grown")
     owners = copies.of * scale
