@@ -22,7 +22,7 @@ The candidate of **{quarter}** passed the board door and waits for your decision
 |---|---|
 | Quarter | `{quarter}` |
 | Candidate | `{digest}` |
-| Where it lies | `candidates/{quarter}/{digest}/files` in the data folder; open `index.html` |
+| Look at it | [its figures, the warnings of the checks and what it changes](/releases/candidates/{quarter}/{digest}/) |
 
 You decide on exactly these bytes. If another candidate has taken their place, your answer is refused.
 Give a reason with a *Reject*: it is what the others have to go on. Nothing is published without an answer.

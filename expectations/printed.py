@@ -218,14 +218,13 @@ class _Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[dict[str, Any]] = []
-        self.numbers: list[str] | None = None
+        self.is_figure = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = dict(attrs)
         if tag == "tr":
-            self.numbers = None
-            if "data-perimeter" in said:
-                self.numbers = []
+            self.is_figure = "data-perimeter" in said
+            if self.is_figure:
                 self.rows.append(
                     {
                         "metric_id": said.get("data-figure"),
@@ -234,16 +233,17 @@ class _Page(HTMLParser):
                         "fiscal_quarter": said.get("data-quarter"),
                         "dimension": said.get("data-dimension"),
                         "dimension_value": said.get("data-part"),
+                        "variant": said.get("data-variant"),
                     }
                 )
-        elif tag == "data" and self.numbers is not None:
-            self.numbers.append(str(said.get("value")))
-            names = ("value", "numerator", "denominator")
-            self.rows[-1] |= dict(zip(names, self.numbers, strict=False))
+        elif tag == "data" and self.is_figure:
+            # Languages order the two numbers of a share differently, so each says which one it is.
+            part = said.get("data-is")
+            self.rows[-1][part if part in NUMBERS else "value"] = said.get("value")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "tr":
-            self.numbers = None
+            self.is_figure = False
 
 
 def _has_figures(names: Iterable[str]) -> bool:

@@ -10,59 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from publish.dictionary import COLUMNS, TABLES, THEMES, Column, Published
+from publish.wording import Words, words_in
 
 Row = dict[str, Any]
 
-SAMPLE_MARK = "SAMPLE"
-SAMPLE_SENTENCE = "Every person, supplier, case and figure here is invented."
-
-STATUS_WORDS = {
-    "MET": "Target met",
-    "MISSED": "Target missed",
-    "NOT_DUE": "Not due before the year ends",
-    "NO_TARGET": "No target",
-    "NOT_COMPARABLE": "Not comparable",
-}
-
-STATE_WORDS = {
-    "MEASURED": ("Measured", "counted from the extracts that arrived by the cut-off."),
-    "MEASURED_ZERO": ("Measured zero", "the extracts arrived and hold no such record; it is a finding, not a gap."),
-    "PROVISIONAL_UNCATEGORISED": (
-        "Provisional",
-        "some cases have no category yet, so the figure can still rise; it is not a claim of zero.",
-    ),
-    "ESTIMATED": ("Estimated", "computed with an assumption that its definition names."),
-    "DECLARED": ("Declared", "stated by a responsible person and not computed from records."),
-    "NOT_MEASURED": ("Not measured", "no extract says it for this quarter; nothing is filled in."),
-    "AS_FIRST_PUBLISHED": (
-        "As first published",
-        "a part of a total that a release has printed before; later corrections stand in the totals and in the quarter "
-        "in which they were registered.",
-    ),
-    "SUPPRESSED": ("Withheld", "too few persons to print without a risk that one is recognized."),
-}
-
-PERIMETER_WORDS = {
-    "corp": "parent company",
-    "jp": "parent and Japan group",
-    "grp": "consolidated group",
-    "emea": "Europe, Middle East, Africa",
-    "au": "Australia",
-}
-
-ACRONYMS = frozenset({"AI", "HR", "JP", "HRH", "EMEA", "APAC", "NGO", "WPA", "SAQ", "CCC", "ESG", "OHS", "MSA"})
-
-LAST_IN_ORDER = ("perimeter", "basis", "dimension_value", "entity_code", "valid_from")
-
-BASIS_WORDS = {
-    "qtr": "in the quarter",
-    "ytd": "since 1 April",
-    "asof": "on the last day",
-    "t12m": "trailing twelve months",
-}
+ENGLISH = words_in("en")
+SAMPLE_MARK, SAMPLE_SENTENCE = ENGLISH("sample.mark"), ENGLISH("sample.sentence")
+STATUS_WORDS = ENGLISH.section("status")
+STATE_WORDS = {state: (word, ENGLISH(f"meaning.{state}")) for state, word in ENGLISH.section("state").items()}
+PERIMETER_WORDS = ENGLISH.section("perimeter")
+BASIS_WORDS = ENGLISH.section("basis")
 
 
 @dataclass(frozen=True)
@@ -111,10 +70,9 @@ class Board:
         """Whether a delivery of this quarter became known after the standard cut-off."""
         return self.cutoff_at > self.standard_cutoff_at
 
-    def local(self, moment: datetime) -> str:
+    def local(self, moment: datetime, words: Words = ENGLISH) -> str:
         """A moment as readers write it, in the company's time zone."""
-        there = moment.astimezone(ZoneInfo(self.timezone))
-        return f"{there.day} {there:%B %Y, %H:%M} {self.timezone}"
+        return words.moment(moment, self.timezone)
 
     def history(self, metric_id: str) -> list[Row]:
         """The headline figure of one metric, quarter by quarter."""
@@ -160,77 +118,74 @@ def tables_of(rows: Mapping[str, list[Row]]) -> dict[str, Table]:
     }
 
 
-def notes(board: Board) -> list[Note]:
-    """What must be said beside the figures. The page and the workbook print these very words."""
-    return [_withheld_note(board), _cutoff_note(board), _manifest_note(board), _state_note(board)]
+def notes(board: Board, words: Words = ENGLISH) -> list[Note]:
+    """What must be said beside the figures. The page, the board pack and the workbook print these very words."""
+    return [
+        _withheld_note(board, words),
+        _cutoff_note(board, words),
+        _manifest_note(board, words),
+        _state_note(words),
+    ]
 
 
-def _withheld_note(board: Board) -> Note:
-    below = board.withhold_below
-    rule = (
-        f"A count of persons or of cases below {below} is not printed in any cell finer than a total, and zeros are "
-        "not either: whoever reads `withheld` cannot know whether anybody reported. Other cells go with it where a "
-        "subtraction, an earlier quarter or an earlier release would give it back; both look the same. A rate goes "
-        "with its count. Totals and the declared claims are always printed. Parts of the hotline's figures are given "
-        "once a year. "
-    )
+def _withheld_note(board: Board, words: Words) -> Note:
+    parts = [words("withheld.rule", below=board.withhold_below)]
     if board.first_published:
-        rule += f"They are printed here as release {board.first_published} printed them first. "
+        parts.append(words("withheld.first_published", release=board.first_published))
     if not board.withheld_cells:
-        return Note("What was withheld", rule + "In this quarter no cell had to be withheld.")
+        return Note(words("withheld.heading"), " ".join([*parts, words("withheld.none")]))
     counts: dict[tuple[str, str], int] = {}
     for theme in THEMES:
         for row in board.tables[theme].rows:
             if row["value_state"] == "SUPPRESSED" and row["dimension"] != "total":
-                named = (row["title"], row["dimension"])
+                named = (words.title(row), row["dimension"])
                 counts[named] = counts.get(named, 0) + 1
-    cells = "1 cell is" if board.withheld_cells == 1 else f"{board.withheld_cells} cells are"
+    parts.append(words("withheld.some", n=board.withheld_cells))
     return Note(
-        "What was withheld",
-        rule + f"In this release {cells} withheld.",
-        tuple(f"{title}, by {words(dimension).lower()}: {number}" for (title, dimension), number in counts.items()),
+        words("withheld.heading"),
+        " ".join(parts),
+        tuple(
+            words("withheld.item", title=title, dimension=words.word("dimension", dimension).lower(), n=number)
+            for (title, dimension), number in counts.items()
+        ),
     )
 
 
-def _cutoff_note(board: Board) -> Note:
+def _cutoff_note(board: Board, words: Words) -> Note:
     late = [delivery for delivery in board.deliveries if delivery.get("is_late")]
-    text = f"The figures hold what was known by {board.local(board.cutoff_at)}. "
+    text = words("cutoff.text", moment=board.local(board.cutoff_at, words)) + " "
     if not late:
-        return Note("Cut-off and late deliveries", text + "No delivery came late.")
-    text += f"The standard cut-off was {board.local(board.standard_cutoff_at)}; these deliveries came after it:"
-    return Note("Cut-off and late deliveries", text, tuple(map(_named, late)))
+        return Note(words("cutoff.heading"), text + words("cutoff.none"))
+    text += words("cutoff.late", moment=board.local(board.standard_cutoff_at, words))
+    return Note(words("cutoff.heading"), text, tuple(_named(delivery, words) for delivery in late))
 
 
-def _manifest_note(board: Board) -> Note:
+def _manifest_note(board: Board, words: Words) -> Note:
     bare = [delivery for delivery in board.deliveries if not delivery.get("has_manifest")]
-    text = (
-        "A sender's manifest states how many records an extract holds and its checksum. Without one, a file that was "
-        "cut short on its way can look whole. "
-    )
+    text = words("manifest.text") + " "
     if not bare:
-        return Note("Extracts without a manifest", text + "Every extract behind these figures came with its manifest.")
-    return Note("Extracts without a manifest", text + "These extracts came without:", tuple(map(_named, bare)))
+        return Note(words("manifest.heading"), text + words("manifest.none"))
+    text += words("manifest.some")
+    return Note(words("manifest.heading"), text, tuple(_named(delivery, words) for delivery in bare))
 
 
-def _state_note(board: Board) -> Note:
+def _state_note(words: Words) -> Note:
     return Note(
-        "How far a value can be relied on",
-        "Each value carries a state:",
-        tuple(f"{word}: {meaning}" for word, meaning in STATE_WORDS.values()),
+        words("reliance.heading"),
+        words("reliance.text"),
+        tuple(
+            words("reliance.item", word=word, meaning=words(f"meaning.{state}"))
+            for state, word in words.section("state").items()
+        ),
     )
 
 
-def _named(delivery: Mapping[str, Any]) -> str:
-    extract_id = str(delivery["extract_id"])
-    return (
-        f"{delivery['family']}/{delivery['extract']} as of {delivery['as_of_date']}, "
-        f"known {delivery['known_at']}, {extract_id[:12]}"
+def _named(delivery: Mapping[str, Any], words: Words) -> str:
+    return words(
+        "delivery",
+        family=delivery["family"],
+        extract=delivery["extract"],
+        as_of=delivery["as_of_date"],
+        known=delivery["known_at"],
+        id=str(delivery["extract_id"])[:12],
     )
-
-
-def words(code: str) -> str:
-    """A code of the data as readers write it: POWER_HARASSMENT is Power harassment, country_iso2 is Country."""
-    if len(code) <= 2:
-        return code
-    text = " ".join(part if part in ACRONYMS else part.lower() for part in code.split("_") if part != "iso2")
-    return text[:1].upper() + text[1:]

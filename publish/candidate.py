@@ -20,6 +20,7 @@ from publish.board import Board, Row, in_reading_order, tables_of
 from publish.dictionary import COLUMNS, DICTIONARY_COLUMNS, TABLES, Published, dictionary_rows
 from publish.manifest import releases
 from publish.programme import programme
+from publish.wording import words_in
 
 
 def prepare(settings: Settings, quarter: FiscalQuarter, prepared_by: str | None = None) -> dict[str, Any]:
@@ -151,11 +152,12 @@ def render(settings: Settings, board: Board, beside: Path) -> dict[str, bytes]:
     files["datapackage.json"] = store.canonical_json(datapackage.describe(board, files))
     files["programme.json"] = store.canonical_json(programme().content)
     files["board_figures.xlsx"] = workbook.render(board)
-    files["index.html"] = page.render(board)
     with tempfile.TemporaryDirectory(dir=store.folder(beside), prefix=".put-") as scratch:
         tables.write_parquet(settings, board.tables, Path(scratch))
         for name in board.tables:
             files[f"tables/{name}.parquet"] = (Path(scratch) / f"{name}.parquet").read_bytes()
+    pages = {name: page.render(board, files, words_in(language)) for language, name in page.NAMES.items()}
+    files |= pages
     return dict(sorted(files.items()))
 
 

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 from pipeline import store
-from publish.board import SAMPLE_MARK, SAMPLE_SENTENCE, Board, Table
-from publish.dictionary import DICTIONARY_COLUMNS
+from publish.board import SAMPLE_MARK, SAMPLE_SENTENCE, Board, Row, Table, tables_of
+from publish.dictionary import COLUMNS, DICTIONARY_COLUMNS, TABLES
+from publish.tables import unguarded
 
+NAME = "datapackage.json"
+# What a board holds beside its tables and its deliveries: with these, the files are enough to print it again.
+ABOUT = (
+    "company", "quarter", "build_id", "is_sample", "cutoff_at", "standard_cutoff_at", "timezone", "prepared_by",
+    "withhold_below", "withheld_cells", "first_published",
+)  # fmt: skip
+_KINDS: dict[str, Callable[[str], Any]] = {
+    "string": unguarded,
+    "number": float,
+    "integer": int,
+    "boolean": lambda text: text == "true",
+    "date": date.fromisoformat,
+}
 _REQUIRED = {"constraints": {"required": True}}
 
 
@@ -32,9 +50,38 @@ def describe(board: Board, files: Mapping[str, bytes]) -> dict[str, Any]:
         "description": (f"{SAMPLE_MARK}. {SAMPLE_SENTENCE} " if board.is_sample else "")
         + f"Figures as known by {board.cutoff_at.isoformat()}. Each CSV file has a Parquet twin beside it. Text that a "
         "spreadsheet could read as a formula is preceded by an apostrophe in CSV.",
-        "hrdd": {"quarter": board.quarter, "build_id": board.build_id, "is_sample": board.is_sample},
+        "hrdd": {name: _plain(getattr(board, name)) for name in ABOUT},
         "resources": resources,
     }
+
+
+def board(read: Callable[[str], bytes], deliveries: Sequence[Mapping[str, Any]]) -> Board:
+    """The board that a package was written from. ``read`` gives a file of the package by its path.
+
+    Raises KeyError or ValueError for a package that was not written by ``describe``.
+    """
+    about = json.loads(read(NAME))["hrdd"]
+    moments = {name: datetime.fromisoformat(about[name]) for name in ("cutoff_at", "standard_cutoff_at")}
+    tables = {name: rows(read(f"tables/{name}.csv")) for name in TABLES}
+    return Board(
+        **{name: moments.get(name, about[name]) for name in ABOUT},
+        deliveries=list(deliveries),
+        tables=tables_of(tables),
+    )
+
+
+def rows(content: bytes) -> list[Row]:
+    """The rows of a published CSV file, typed by the dictionary."""
+    header, *lines = csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
+    kinds = [_KINDS[COLUMNS[name].kind] for name in header]
+    return [
+        {name: kind(text) if text else None for name, kind, text in zip(header, kinds, line, strict=True)}
+        for line in lines
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _resource(path: str, name: str, table: Table, files: Mapping[str, bytes]) -> dict[str, Any]:

@@ -1,39 +1,44 @@
 """The page: one HTML file that needs nothing else, no network and no script. Every text in it is escaped.
 
-The template and its style lie beside this module; the style's hash is the only thing that the page's security policy
-allows, so even a text that slipped through would not load or run anything.
+The templates and their style lie in ``pages/``, and the portal prints from the same ones. The style's hash is the only
+thing that a page's security policy allows, so even a text that slipped through would not load or run anything.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from publish.board import (
-    BASIS_WORDS,
-    PERIMETER_WORDS,
-    SAMPLE_MARK,
-    SAMPLE_SENTENCE,
-    STATE_WORDS,
-    STATUS_WORDS,
-    Board,
-    Row,
-    notes,
-    words,
-)
+from publish.board import ENGLISH, Board, Row, notes
 from publish.dictionary import THEMES
 from publish.disclosure import TOTAL
 from publish.tables import number_text
+from publish.wording import Words
 
-HERE = Path(__file__).resolve().parent
+PAGES = Path(__file__).resolve().parent / "pages"
+NAMES = {"en": "index.html", "ja": "index.ja.html"}
 QUARTERS_DRAWN = 8
+QUARTERS_IN_A_LINE = 12
 SURE_STATES = frozenset({"MEASURED", "MEASURED_ZERO"})
+SUPPRESSED = "SUPPRESSED"
+# What a reader downloads first, with the words for it; tables come after.
+MAIN_FILES = {
+    "board_figures.xlsx": "workbook",
+    "board_pack.pdf": "pack",
+    "board_pack.ja.pdf": "pack",
+    "index.html": "page",
+    "index.ja.html": "page",
+    "dictionary.csv": "dictionary",
+    "datapackage.json": "package",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,9 @@ class Bar:
     x: float
     y: float
     height: float
+    middle: float
+    above: float
+    text: str
     row: Row
     is_last: bool
 
@@ -62,10 +70,23 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A figure over the quarters as a small line; a quarter without a value interrupts it."""
+
+    points: tuple[tuple[float, float], ...]
+    runs: tuple[str, ...]
+    target_y: float | None
+    label: str
+    width: int = 120
+    height: int = 30
+
+
+@dataclass(frozen=True)
 class Section:
     """One table of a metric: its totals by perimeter, or one breakdown of one perimeter; each part with its name."""
 
     name: str
+    anchor: str
     first_column: str
     parts: list[tuple[str, Row]]
 
@@ -75,36 +96,111 @@ class Section:
         return any(row["denominator"] is not None for _, row in self.parts)
 
 
-def render(board: Board) -> bytes:
-    """The page's bytes."""
-    template, style = _template()
-    context = {
+@dataclass(frozen=True)
+class Neighbor:
+    """A figure under one other rule: as it reads, how far it is from the headline, and whom the headline leaves out."""
+
+    row: Row
+    shown: str
+    difference: str
+    left_out: str
+
+
+def render(board: Board, paths: Iterable[str], words: Words = ENGLISH) -> bytes:
+    """The page's bytes. ``paths`` are the files beside it."""
+    there = {*paths, *NAMES.values()}
+    return render_as("release.html", context(board, words, there), whole=True).encode()
+
+
+def render_as(template: str, given: dict[str, Any], folders: tuple[Path, ...] = (), **more: Any) -> str:
+    """A page by its template's name, from this folder or from others."""
+    return environment(folders).get_template(template).render(given | more)
+
+
+def context(board: Board, words: Words, paths: Iterable[str], root: str = "") -> dict[str, Any]:
+    """Everything that the templates of a release may say of it; ``root`` is the way to the release's own folder."""
+    there = set(paths)
+    return frame(words, is_sample=board.is_sample, other_language=NAMES[words("language.other_code")]) | {
         "board": board,
-        "notes": notes(board),
+        "root": root,
+        "whole": False,
+        "live": False,
+        "all_notes": notes(board, words),
         "themes": {
             theme: [row for row in board.tables["headline"].rows if board.metrics[row["metric_id"]]["theme"] == theme]
             for theme in THEMES
         },
-        "titles": THEMES,
-        "style": Markup(style),
-        "style_hash": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         "targets": [row for row in board.tables["headline"].rows if row["target_status"] in ("MET", "MISSED")],
-        "sample_mark": SAMPLE_MARK,
-        "sample_sentence": SAMPLE_SENTENCE,
-        "status_words": STATUS_WORDS,
-        "state_words": STATE_WORDS,
-        "perimeter_words": PERIMETER_WORDS,
-        "basis_words": BASIS_WORDS,
         "sure_states": SURE_STATES,
-        "chart": lambda row: chart(board, row),
-        "sections": lambda theme, row: sections(board, theme, row),
-        "data": data,
+        "chart": lambda row: chart(board, row, words),
+        "trend": lambda row: trend(board, row, words),
+        "sections": lambda row: sections(board, row, words),
+        "neighbors": lambda row: neighbors(board, row, words),
+        "withheld": lambda row: sum(part["value_state"] == SUPPRESSED for part in _parts(board, row)),
+        "lead": lead(board, words),
+        "target": lambda row: target_text(board, row, words),
+        "data": lambda value, shown=None, part="value": data(
+            value, readable(value, words) if shown is None else shown, part
+        ),
         "cell": cell,
-        "data_text": bar_text,
-        "lead": lead(board),
-        "target": lambda row: target_text(board, row),
+        "markup": Markup,
+        "figure_link": lambda row: f"#{row['metric_id']}",
+        "notes_link": "#notes",
+        "main_files": [
+            (path, words(f"file.{word}"), words.texts.get(f"file.{word}_about", ""))
+            for path, word in MAIN_FILES.items()
+            if path in there
+        ],
+        "table_files": [
+            {
+                "name": name,
+                "title": table.published.title,
+                "grain": table.published.grain.removeprefix("One row per ").rstrip("."),
+                "paths": [
+                    (kind.upper() if kind != "parquet" else "Parquet", f"tables/{name}.{kind}")
+                    for kind in ("csv", "parquet", "json")
+                    if f"tables/{name}.{kind}" in there
+                ],
+            }
+            for name, table in board.tables.items()
+        ],
     }
-    return template.render(context).encode()
+
+
+def frame(words: Words, *, is_sample: bool, other_language: str) -> dict[str, Any]:
+    """What every page needs, whatever it speaks of."""
+    return {
+        "words": words,
+        "style": Markup(style()),
+        "style_hash": style_hash(),
+        "is_sample": is_sample,
+        "other_language": other_language,
+    }
+
+
+@cache
+def style() -> str:
+    """The style of every page."""
+    return (PAGES / "page.css").read_text(encoding="utf-8")
+
+
+@cache
+def style_hash() -> str:
+    """The style's SHA-256 as a security policy names it."""
+    return base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
+
+
+@cache
+def environment(folders: tuple[Path, ...] = ()) -> Environment:
+    """The templates of this folder, and of others that build on them."""
+    return Environment(
+        loader=FileSystemLoader([*folders, PAGES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
 
 
 def cell(row: Row) -> Markup:
@@ -120,128 +216,181 @@ def cell(row: Row) -> Markup:
     return Markup(" ").join(Markup('data-{}="{}"').format(name, value) for name, value in named.items())
 
 
-def data(value: float | None, shown: str | None = None) -> Markup:
-    """A number as ``<data>``: what a reader sees, and beside it the exact value that the tables hold."""
+def data(value: float | None, shown: str, part: str) -> Markup:
+    """A number as ``<data>``: what a reader sees, and the exact number that the tables hold in the column ``part``."""
     if value is None:
         return Markup("")
-    return Markup('<data value="{}">{}</data>').format(number_text(value), readable(value) if shown is None else shown)
+    return Markup('<data data-is="{}" value="{}">{}</data>').format(part, number_text(value), shown)
 
 
-def readable(value: float) -> str:
+def readable(value: float | None, words: Words = ENGLISH) -> str:
     """A count as readers write it: 1,200; amounts of a billion and more in billions."""
+    if value is None:
+        return ""
     if abs(value) >= 1e9:
-        return f"{value / 1e9:,.1f} bn"
+        return words("number.text", f"{value / float(words('number.large')):,.1f}")
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
 
 
-def bar_text(row: Row) -> str:
+def bar_text(row: Row, words: Words = ENGLISH) -> str:
     """What stands above a bar: the figure without its unit, or a dash where there is none."""
     if row["value"] is None:
         return "\u2013"
-    return readable(row["value"]) if row["unit"] not in ("%", "pp") else f"{row['value']:.1f}"
+    return readable(row["value"], words) if row["unit"] not in ("%", "pp") else f"{row['value']:.1f}"
 
 
-def lead(board: Board) -> str:
+def lead(board: Board, words: Words = ENGLISH) -> str:
     """The first sentence of the page: how the figures stand against their targets."""
     rows = board.tables["headline"].rows
     states = [row["target_status"] for row in rows]
-    said = [f"{states.count('MET')} met", f"{states.count('MISSED')} missed"]
-    said += [
-        f"{states.count(state)} {word}"
-        for state, word in (("NOT_DUE", "not due before the year ends"), ("NOT_COMPARABLE", "not comparable"))
-        if state in states
-    ]
+    said = [words("lead.met", n=states.count("MET")), words("lead.missed", n=states.count("MISSED"))]
+    for state in ("not_due", "not_comparable"):
+        if count := states.count(state.upper()):
+            said.append(words(f"lead.{state}", n=count))
     unsure = sum(row["value_state"] not in SURE_STATES for row in rows)
-    text = f"{len(rows)} figures; of those with a target, {' and '.join((', '.join(said[:-1]), said[-1]))}."
-    if unsure:
-        text += f" {unsure} {'carries' if unsure == 1 else 'carry'} a reservation, stated beside the figure."
-    return text
+    text = words("lead.of_those", n=len(rows), list=words.together(said))
+    return f"{text} {words('lead.unsure', n=unsure)}" if unsure else text
 
 
-def target_text(board: Board, row: Row) -> str:
+def target_text(board: Board, row: Row, words: Words = ENGLISH) -> str:
     """A target in words: at least 90 %."""
     if row["target_value"] is None:
         return ""
-    direction = {"at_least": "at least ", "at_most": "at most "}
-    sign = direction.get(board.metrics[row["metric_id"]]["target_direction"], "")
+    return words(f"target.{board.metrics[row['metric_id']]['target_direction']}", with_unit(row["target_value"], row))
+
+
+def with_unit(value: float, row: Row) -> str:
+    """A target's or a difference's number with its unit, unrounded where it is short."""
     unit = f"\u00a0{row['unit']}" if row["unit"] in ("%", "pp") else ""
-    return f"{sign}{row['target_value']:,.10g}{unit}"
+    return f"{value:,.10g}{unit}"
 
 
-def sections(board: Board, theme: str, row: Row) -> list[Section]:
+def sections(board: Board, row: Row, words: Words = ENGLISH) -> list[Section]:
     """What the theme's table holds of a metric beside its headline: totals by perimeter, then each breakdown."""
     totals: list[tuple[str, Row]] = []
-    breakdowns: dict[tuple[str, str], list[tuple[str, Row]]] = {}
-    for part in sorted(board.theme_rows(theme, row["metric_id"]), key=lambda part: _place(part["perimeter"])):
-        where = (
-            f"{PERIMETER_WORDS.get(part['perimeter'], part['perimeter'])}, "
-            f"{BASIS_WORDS.get(part['basis'], part['basis'])}"
-        )
-        if part["dimension"] == TOTAL:
+    breakdowns: dict[tuple[str, str, str], list[tuple[str, Row]]] = {}
+    companies = {entity["entity_code"]: entity["name"] for entity in board.tables["dim_entity"].rows}
+    places = list(words.section("perimeter"))
+    for part in sorted(_parts(board, row), key=lambda part: _place(places, part["perimeter"])):
+        where = f"{words.word('perimeter', part['perimeter'])}, {words.word('basis', part['basis'])}"
+        dimension, value = part["dimension"], part["dimension_value"]
+        if dimension == TOTAL:
             totals.append((where[:1].upper() + where[1:], part))
         else:
-            breakdowns.setdefault((words(part["dimension"]), where), []).append((words(part["dimension_value"]), part))
-    shown = [Section("In all", "Perimeter", totals)]
-    shown += [Section(f"By {name.lower()}: {where}", name, parts) for (name, where), parts in breakdowns.items()]
+            called = companies.get(value) if dimension == "entity_code" else words.word("code", value)
+            anchor = f"{dimension}-{part['perimeter']}-{part['basis']}"
+            breakdowns.setdefault((dimension, where, anchor), []).append((called or value, part))
+    shown = [Section(words("figure.in_all"), "perimeter", words("figure.perimeter"), totals)]
+    for (dimension, where, anchor), parts in breakdowns.items():
+        name = words.word("dimension", dimension)
+        heading = words("figure.by", dimension=name.lower(), perimeter=where)
+        shown.append(Section(heading, anchor, name, parts))
     # A table of one row says what the headline, or the total of its perimeter, says already.
     return [section for section in shown if len(section.parts) > 1]
 
 
-def _place(perimeter: str) -> int:
-    known = list(PERIMETER_WORDS)
-    return known.index(perimeter) if perimeter in known else len(known)
+def neighbors(board: Board, row: Row, words: Words = ENGLISH) -> dict[str, Any]:
+    """The headline figure under other rules: each with its distance, and the range in which they all lie."""
+    found = []
+    near = [other for other in board.tables["neighbors"].rows if other["metric_id"] == row["metric_id"]]
+    for other in near:
+        apart = other["value"] - other["headline_value"]
+        more = (other["denominator"] or 0) - (row["denominator"] or 0)
+        unit = "\u00a0pp" if row["unit"] in ("%", "pp") else ""
+        difference = f"{apart:+,.1f}{unit}" if unit or not float(apart).is_integer() else f"{apart:+,.0f}"
+        found.append(Neighbor(other, _like(other["value"], row), difference, readable(more, words) if more > 0 else ""))
+    low, high = (_like(near[0][end], row) if near else "" for end in ("low_value", "high_value"))
+    return {"rows": found, "low": low, "high": high}
 
 
-def chart(board: Board, row: Row) -> Chart:
+def _like(value: float, row: Row) -> str:
+    unit = f" {row['unit']}" if row["unit"] in ("%", "pp") else ""
+    return f"{value:,.1f}{unit}" if unit or not float(value).is_integer() else f"{value:,.0f}"
+
+
+def _parts(board: Board, row: Row) -> list[Row]:
+    return board.theme_rows(board.metrics[row["metric_id"]]["theme"], row["metric_id"])
+
+
+def _place(places: list[str], perimeter: str) -> int:
+    return places.index(perimeter) if perimeter in places else len(places)
+
+
+def _scale(rows: list[Row], goal: float | None, *, from_zero: bool) -> tuple[float, float]:
+    known = [row["value"] for row in rows if row["value"] is not None] + ([goal] if goal is not None else [])
+    if from_zero:
+        known.append(0.0)
+    top, bottom = max(known, default=1.0), min(known, default=0.0)
+    if from_zero and rows and rows[0]["unit"] == "%":
+        top = max(top, 100.0)
+    return (top, bottom) if top > bottom else (top + 1.0, bottom - (0.0 if from_zero else 1.0))
+
+
+def _spoken(board: Board, row: Row, history: list[Row], words: Words) -> str:
+    said = words("list.comma").join(f"{past['fiscal_quarter']} {words.shown(past)}" for past in history)
+    goal = target_text(board, row, words)
+    text = words("chart.says", title=words.title(row), list=said)
+    return f"{text} {words('chart.target', goal)}" if goal else text
+
+
+def chart(board: Board, row: Row, words: Words = ENGLISH) -> Chart:
     """The chart of one headline figure, of the newest quarters that the trend holds."""
     history = board.history(row["metric_id"])[-QUARTERS_DRAWN:]
-    values = [past["value"] for past in history if past["value"] is not None]
     goal = row["target_value"]
-    known = [*values, 0.0] + ([goal] if goal is not None else [])
-    top, bottom = max(*known, 0.0), min(*known, 0.0)
-    if row["unit"] == "%":
-        top = max(top, 100.0)
-    top = top if top > bottom else 1.0
-    span = top - bottom
+    top, bottom = _scale(history, goal, from_zero=True)
     upper, lower, width = 16.0, 78.0, 300.0
 
     def y(value: float) -> float:
-        return round(upper + (top - value) / span * (lower - upper), 2)
+        return round(upper + (top - value) / (top - bottom) * (lower - upper), 2)
 
     slot = width / max(len(history), 4)
+    bar_width = round(slot * 0.68, 2)
     bars = []
     for place, past in enumerate(history):
         value = past["value"]
         at = y(value) if value is not None else y(0)
+        x, start = round(place * slot + slot * 0.16, 2), min(at, y(0))
         bars.append(
             Bar(
-                x=round(place * slot + slot * 0.16, 2),
-                y=min(at, y(0)),
+                x=x,
+                y=start,
                 height=round(max(abs(at - y(0)), 1.5 if value is not None else 0), 2),
+                middle=round(x + bar_width / 2, 2),
+                above=round(start - 4, 2),
+                text=bar_text(past, words),
                 row=past,
                 is_last=past["fiscal_quarter"] == board.quarter,
             )
         )
-    spoken = ", ".join(f"{past['fiscal_quarter']} {past['display_value']}" for past in history)
-    goal_text = target_text(board, row)
     return Chart(
         bars=tuple(bars),
-        bar_width=round(slot * 0.68, 2),
+        bar_width=bar_width,
         baseline=y(0),
         target_y=y(goal) if goal is not None else None,
-        target_text=goal_text,
-        label=f"{row['title']}: {spoken}." + (f" Target {goal_text}." if goal_text else ""),
+        target_text=target_text(board, row, words),
+        label=_spoken(board, row, history, words),
     )
 
 
-@cache
-def _template() -> tuple[Template, str]:
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
+def trend(board: Board, row: Row, words: Words = ENGLISH) -> Line:
+    """The line of one headline figure, of the newest quarters that the trend holds."""
+    history = board.history(row["metric_id"])[-QUARTERS_IN_A_LINE:]
+    goal = row["target_value"]
+    top, bottom = _scale(history, goal, from_zero=False)
+    step = 110.0 / max(len(history) - 1, 1)
+
+    def y(value: float) -> float:
+        return round(4 + (top - value) / (top - bottom) * 22, 2)
+
+    runs: list[list[tuple[float, float]]] = [[]]
+    for place, past in enumerate(history):
+        if past["value"] is None:
+            runs.append([])
+        else:
+            runs[-1].append((round(5 + place * step, 2), y(past["value"])))
+    return Line(
+        points=tuple(point for run in runs for point in run),
+        runs=tuple(" ".join(f"{x},{at}" for x, at in run) for run in runs if len(run) > 1),
+        target_y=y(goal) if goal is not None else None,
+        label=_spoken(board, row, history, words),
     )
-    return environment.get_template("page.html"), (HERE / "page.css").read_text(encoding="utf-8")

@@ -42,6 +42,12 @@ def cell_text(value: Any) -> str:
     return text
 
 
+def unguarded(text: str) -> str:
+    """The text of a cell without the apostrophe that guards it."""
+    plain = text.removeprefix(_GUARD)
+    return plain if cell_text(plain) == text else text
+
+
 def as_csv(names: Sequence[str], rows: Iterable[dict[str, Any]]) -> bytes:
     """CSV by RFC 4180 in UTF-8, with a header; lines end in one newline."""
     stream = io.StringIO(newline="")

@@ -47,10 +47,11 @@ def finished_build(
     shift: int = 0,
     cube: list[tuple[Any, ...]] | None = None,
     hotline: Any = None,
+    history: int = 4,
 ) -> str:
     """Write a build's folder with all board tables; ``shift`` moves every numerator. Returns the build's id."""
     place = store.folder(settings.place("builds", str(quarter), build_id))
-    tables = _tables(quarter, cells, title, shift)
+    tables = _tables(quarter, cells, title, shift, history)
     if hotline is not None:
         _add_hotline(tables, quarter, hotline)
     with duckdb.connect(str(place / "due_diligence.duckdb")) as connection:
@@ -85,7 +86,7 @@ def finished_build(
         "cutoff_at": "2023-05-01T00:00:00+00:00",
         "standard_cutoff_at": "2023-04-14T15:00:00+00:00",
         "is_sample": True,
-        "deliveries": [{**delivery, "records": 9, "quarantined": 0} for delivery in deliveries],
+        "deliveries": [{**delivery, "records": 9, "quarantined": 0, "is_sample": True} for delivery in deliveries],
     }
     store.write_json(place / "inputs.json", inputs)
     store.write_json(place / "build.json", {"quarter": str(quarter), "build_id": build_id, "outcome": "succeeded"})
@@ -150,8 +151,10 @@ def released(settings: Settings, build_id: str = "b1", quarter: FiscalQuarter = 
     return settings.place(release.publish(settings, quarter)["path"])
 
 
-def _tables(quarter: FiscalQuarter, cells: dict[str, int], title: str, shift: int) -> dict[str, list[dict[str, Any]]]:
-    quarters = [quarter.plus(-3), quarter.plus(-2), quarter.previous(), quarter]
+def _tables(
+    quarter: FiscalQuarter, cells: dict[str, int], title: str, shift: int, history: int
+) -> dict[str, list[dict[str, Any]]]:
+    quarters = [quarter.plus(place - history + 1) for place in range(history)]
     metrics, headline, trend, values = [], [], [], []
     themes: dict[str, list[dict[str, Any]]] = {theme: [] for theme in THEMES}
     everything = {**RATES, **{name: (theme, count, None, None) for name, (theme, count) in COUNTS.items()}}

@@ -17,9 +17,10 @@ from publish_build import HOSTILE, QUARTER, finished_build, prepared, settings_a
 
 from pipeline import store
 from pipeline.errors import BuildFailed, HrddError
-from publish import candidate, page, workbook
+from publish import candidate, datapackage, page, workbook
 from publish.dictionary import TABLES, THEMES
-from publish.tables import as_csv, cell_text, number_text
+from publish.tables import as_csv, cell_text, number_text, unguarded
+from publish.wording import words_in
 
 Cells = list[dict[str, Any]]
 
@@ -96,11 +97,13 @@ def test_the_workbook_holds_the_same_numbers(files: Path) -> None:
                 assert shown[column] == row[column], (name, row["metric_id"], column)
 
 
-def test_the_page_holds_the_same_numbers(files: Path) -> None:
-    read = Page((files / "index.html").read_text())
+@pytest.mark.parametrize("name", page.NAMES.values())
+def test_the_page_holds_the_same_numbers(files: Path, name: str) -> None:
+    read = Page((files / name).read_text())
     for row in parquet_rows(files / "tables" / "headline.parquet"):
         counted = [] if row["denominator"] is None else [row["numerator"], row["denominator"]]
-        assert read.values[f"tr {row['metric_id']}"] == [row["value"], *counted]
+        # Japanese names the whole first, and then the part.
+        assert read.values[f"tr {row['metric_id']}"] == [row["value"], *counted[:: -1 if ".ja" in name else 1]]
     printed = [
         row["value"]
         for row in parquet_rows(files / "tables" / "supply_chain.parquet")
@@ -139,13 +142,22 @@ def test_withheld_cells_are_nowhere_and_the_release_says_how_many(files: Path) -
     assert any("3 cells are withheld" in str(row[0]) for row in notes.iter_rows(values_only=True))
 
 
+def test_the_files_are_enough_to_print_the_page_again(files: Path) -> None:
+    record = store.read_json(files.parent / "candidate.json")
+    board = datapackage.board(lambda path: (files / path).read_bytes(), record["inputs"])
+    paths = [path for path in record["files"] if path not in page.NAMES.values()]
+    for language, name in page.NAMES.items():
+        assert page.render(board, paths, words_in(language)) == (files / name).read_bytes()
+
+
 def test_what_is_not_in_the_dictionary_is_not_published(files: Path) -> None:
     for path in files.rglob("*"):
         assert path.is_dir() or b"not_public" not in path.read_bytes()
 
 
-def test_the_page_runs_nothing_and_asks_nobody(files: Path) -> None:
-    text = (files / "index.html").read_text()
+@pytest.mark.parametrize("name", page.NAMES.values())
+def test_the_page_runs_nothing_and_asks_nobody(files: Path, name: str) -> None:
+    text = (files / name).read_text()
     read = Page(text)
     assert not {"script", "link", "img", "iframe", "object", "form", "base"} & set(read.tags)
     assert read.handlers == []
@@ -155,21 +167,22 @@ def test_the_page_runs_nothing_and_asks_nobody(files: Path) -> None:
     assert "&lt;script&gt;" in text
 
 
-def test_the_page_can_be_read_by_everyone(files: Path) -> None:
-    text = (files / "index.html").read_text()
-    assert '<html lang="en">' in text
+@pytest.mark.parametrize(("language", "name"), page.NAMES.items())
+def test_the_page_can_be_read_by_everyone(files: Path, language: str, name: str) -> None:
+    text = (files / name).read_text()
+    assert f'<html lang="{language}">' in text
     assert text.count("<table") == text.count("<caption")
     assert "<th>" not in text
     assert text.count("<svg") == text.count('role="img"') + text.count('aria-hidden="true"')
-    for word in ("Target met", "Target missed", "No target"):
-        assert word in text
+    for status in ("MET", "MISSED", "NO_TARGET"):
+        assert words_in(language)(f"status.{status}") in text
     for rule in ("prefers-color-scheme: dark", "max-width", "@media print"):
         assert rule in text
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_color_of_text_stands_out_from_its_paper(scheme: str) -> None:
-    style = (Path(page.__file__).parent / "page.css").read_text()
+    style = (page.PAGES / "page.css").read_text()
     light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block)) for block in style.split(":root {")[1:3])
     colors = {"light": light, "dark": dark}[scheme]
     for text in ("ink", "soft", "accent", "met", "missed", "mark"):
@@ -204,6 +217,11 @@ def test_text_that_a_spreadsheet_would_run_is_guarded_in_csv_and_whole_in_parque
 @pytest.mark.parametrize("start", ["=1", "+cmd", "-1+1", "@x", "\tx", "\rx", "\nx", " =1", "\uff1d1", "\x00x"])
 def test_each_way_into_a_formula_is_guarded(start: str) -> None:
     assert cell_text(start) == "'" + start
+
+
+@pytest.mark.parametrize("text", ["=1", "-1+1", "plain", "'quoted'", "-4.0 pp", ""])
+def test_a_guarded_text_is_read_back_as_it_was(text: str) -> None:
+    assert unguarded(cell_text(text)) == text
 
 
 @pytest.mark.parametrize("text", ["-4.0 pp", "+3.5 %", "-12", "86.0 %", "4 of 4", "plain", "a=b"])
