@@ -195,7 +195,9 @@ class Home:
         return _fork(self.home, name, partial(_airflow, words[name]))
 
     def _users(self) -> dict[str, str]:
-        return {"admin": "admin", "preparer": "user", "reader": "viewer"} | {name: "user" for name in self.settings.approvers}
+        return {"admin": "admin", "preparer": "user", "reader": "viewer"} | {
+            name: "user" for name in self.settings.approvers
+        }
 
     def _write_configuration(self) -> None:
         file = self.home / "airflow.cfg"

@@ -130,7 +130,9 @@ def context(board: Board, words: Words, paths: Iterable[str], root: str = "") ->
             theme: [row for row in board.tables["headline"].rows if board.metrics[row["metric_id"]]["theme"] == theme]
             for theme in THEMES
         },
-        "targets": [row for row in board.tables["headline"].rows if row["target_status"] in ("MET", "MISSED")],
+        "targets": [
+            row for row in board.tables["headline"].rows if row["target_status"] in ("MET", "MISSED", "NOT_DUE")
+        ],
         "sure_states": SURE_STATES,
         "chart": lambda row: chart(board, row, words),
         "trend": lambda row: trend(board, row, words),

@@ -383,7 +383,9 @@ def test_no_text_is_kept_that_no_page_says() -> None:
     sources = [*(PROJECT / "portal").rglob("*.*"), *(PROJECT / "publish").rglob("*.*")]
     said = "".join(file.read_text() for file in sources if file.suffix in (".html", ".py"))
     quoted = set(re.findall(r'"[\w.]+"', said.replace("'", '"')))
-    by_code = "months lead status state meaning shown perimeter basis theme dimension code target file stop candidate.stage"
+    by_code = (
+        "months lead status state meaning shown perimeter basis theme dimension code target file stop candidate.stage"
+    )
     unsaid = [
         key
         for key in catalog("en")
