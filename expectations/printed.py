@@ -1,7 +1,7 @@
 """What a reader finds in the files of a release: every figure, from each format by itself.
 
-Only files are read, as they were written: CSV, Parquet, XLSX (every sheet, hidden ones too), HTML and JSON. A file of
-another kind cannot be searched, and is named as such. The words that a workbook prints for codes are turned back.
+Only files are read, as they were written: CSV, Parquet, XLSX (every sheet, hidden ones too), HTML, PDF and JSON.
+A file of another kind cannot be searched, and is named as such. Words that a workbook prints for codes are turned back.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+
+import pypdf
 
 from pipeline import store
 from pipeline.database import connect
@@ -45,6 +47,12 @@ CELL = ("metric_id", "perimeter", "basis", "fiscal_quarter", "dimension", "dimen
 NUMBERS = ("numerator", "denominator", "value")
 UNDER = ", under "  # between a metric and the rule of a neighbor; no metric id has a comma
 SPREADSHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+# A line of the page of exact values: a cell of a total and its three numbers, a dash where there is none.
+PDF_LINE = re.compile(
+    r"^(?P<metric_id>\w+) (?P<perimeter>\w+) (?P<basis>\w+) (?P<fiscal_quarter>FY\d{4}-Q\d)"
+    r" (?P<numerator>\S+) (?P<denominator>\S+) (?P<value>\S+) *$",
+    re.MULTILINE,
+)
 # Beside the figures: what the figures are, who checked and approved them. Their words hold no figure of a part.
 ABOUT = frozenset({"programme.json", "datapackage.json", "manifest.json", "verdict.json", "approval.json"})
 
@@ -246,6 +254,16 @@ class _Page(HTMLParser):
             self.is_figure = False
 
 
+def _from_pdf(_: Settings, __: Path, content: bytes) -> Iterator[Row]:
+    text = "\n".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content), strict=True).pages)
+    rows = [found.groupdict() for found in PDF_LINE.finditer(text)]
+    if not rows:
+        # A pack without its page of exact values cannot be searched: what its other pages say is rounded.
+        raise Unreadable("pdf")
+    for row in rows:
+        yield {name: None if text == "-" else text for name, text in row.items()}
+
+
 def _has_figures(names: Iterable[str]) -> bool:
     return {"metric_id", "value", "fiscal_quarter"} <= set(names)
 
@@ -256,4 +274,5 @@ READERS = {
     "json": _from_json,
     "xlsx": _from_xlsx,
     "html": _from_html,
+    "pdf": _from_pdf,
 }

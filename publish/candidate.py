@@ -15,7 +15,7 @@ from pipeline import database, provenance, store
 from pipeline.errors import BuildFailed, HrddError
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
-from publish import datapackage, disclosure, ledger, page, tables, workbook
+from publish import datapackage, disclosure, ledger, pack, page, tables, workbook
 from publish.board import Board, Row, in_reading_order, tables_of
 from publish.dictionary import COLUMNS, DICTIONARY_COLUMNS, TABLES, Published, dictionary_rows
 from publish.manifest import releases
@@ -152,6 +152,7 @@ def render(settings: Settings, board: Board, beside: Path) -> dict[str, bytes]:
     files["datapackage.json"] = store.canonical_json(datapackage.describe(board, files))
     files["programme.json"] = store.canonical_json(programme().content)
     files["board_figures.xlsx"] = workbook.render(board)
+    files |= {name: pack.render(board, words_in(language)) for language, name in pack.NAMES.items()}
     with tempfile.TemporaryDirectory(dir=store.folder(beside), prefix=".put-") as scratch:
         tables.write_parquet(settings, board.tables, Path(scratch))
         for name in board.tables:

@@ -49,9 +49,9 @@ def unguarded(text: str) -> str:
 
 
 def as_csv(names: Sequence[str], rows: Iterable[dict[str, Any]]) -> bytes:
-    """CSV by RFC 4180 in UTF-8, with a header; lines end in one newline."""
+    """CSV by RFC 4180 in UTF-8, with a header; lines end in carriage return and line feed."""
     stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(names)
     writer.writerows([cell_text(row.get(name)) for name in names] for row in rows)
     return stream.getvalue().encode()

@@ -57,6 +57,8 @@ LABELS = {
 }
 WIDTHS = {"title": 58, "dimension": 20, "dimension_value": 26, "value_state": 20, "metric_id": 40, "target_status": 16}
 HEADLINE_COLUMNS = tuple(name for name in LABELS if name not in ("dimension", "dimension_value"))
+QUARTERS_DRAWN = 12
+APART = {"x_offset": 10, "y_offset": 5}
 TREND_COLUMNS = ("fiscal_quarter", *(name for name in HEADLINE_COLUMNS if name != "fiscal_quarter"))
 WORDS = {
     "target_status": STATUS_WORDS,
@@ -98,6 +100,7 @@ class _Book:
         for theme, title in THEMES.items():
             self.table(SHEETS[theme], title, self.board.tables[theme].rows, tuple(LABELS))
         self.table("Trend", "Headline figures over the quarters", self.board.tables["trend"].rows, TREND_COLUMNS)
+        self.charts()
         self.definitions()
         self.notes()
 
@@ -141,7 +144,9 @@ class _Book:
             ("Prepared by", board.prepared_by),
             ("Figures", f"{len(board.tables['headline'].rows)}, on the sheet Headline"),
             ("Withheld cells", str(board.withheld_cells)),
-            ("Approval and checks", "approval.json and verdict.json beside this workbook"),
+            ("Release", "named in manifest.json, beside this workbook"),
+            ("Approved by", "named in approval.json, beside this workbook: approved are these very bytes"),
+            ("Checks", "verdict.json, beside this workbook"),
         ]
         if board.is_sample:
             facts.insert(0, (SAMPLE_MARK, SAMPLE_SENTENCE))
@@ -235,6 +240,48 @@ class _Book:
         sheet.insert_chart(
             last + 2, 0, bars, {"description": "Columns: figures of the quarter; dashes: their targets."}
         )
+
+    def charts(self) -> None:
+        """One native line chart a figure, over the rows of the sheet Trend."""
+        sheet = self.sheet("Charts", "Headline figures, quarter by quarter", self.about())
+        sheet.set_column(0, 0, 14)
+        trend = self.board.tables["trend"].rows
+        quarter, value, goal = (TREND_COLUMNS.index(name) for name in ("fiscal_quarter", "value", "target_value"))
+        drawn = 0
+        for row in self.board.tables["headline"].rows:
+            at = [place for place, past in enumerate(trend) if past["metric_id"] == row["metric_id"]][-QUARTERS_DRAWN:]
+            known = [place for place in at if trend[place]["value"] is not None]
+            if not known:
+                continue
+            first, last = FIRST_ROW + at[0], FIRST_ROW + at[-1]
+            lines = self.book.add_chart({"type": "line"})
+            categories = ["Trend", first, quarter, last, quarter]
+            lines.add_series(
+                {
+                    "name": row["title"],
+                    "categories": categories,
+                    "values": ["Trend", first, value, last, value],
+                    "line": {"color": ACCENT, "width": 2},
+                    "marker": {"type": "circle", "size": 4, "fill": {"color": ACCENT}, "border": {"color": ACCENT}},
+                }
+            )
+            if row["target_value"] is not None:
+                lines.add_series(
+                    {
+                        "name": LABELS["target_value"],
+                        "categories": categories,
+                        "values": ["Trend", first, goal, last, goal],
+                        "line": {"color": BAD, "dash_type": "dash", "width": 1},
+                    }
+                )
+            lines.set_title({"name": row["title"], "name_font": {"size": 9}})
+            lines.set_legend({"none": True})
+            lines.set_y_axis({"num_format": "#,##0", "major_gridlines": {"visible": True, "line": {"color": RULE}}})
+            lines.set_x_axis({"num_font": {"size": 8}})
+            lines.set_size({"width": 440, "height": 250})
+            said = f"{row['title']}, quarter by quarter; dashed: the target."
+            sheet.insert_chart(FIRST_ROW + 13 * (drawn // 3), 4 * (drawn % 3), lines, {"description": said, **APART})
+            drawn += 1
 
     def definitions(self) -> None:
         sheet = self.sheet("Definitions", "What each figure means", self.about())

@@ -6,18 +6,21 @@ import csv
 import io
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import openpyxl
+import pypdf
 import pytest
 from publish_build import HOSTILE, QUARTER, finished_build, prepared, settings_at
 
+from expectations import printed
 from pipeline import store
 from pipeline.errors import BuildFailed, HrddError
-from publish import candidate, datapackage, page, workbook
+from publish import candidate, datapackage, pack, page, workbook
 from publish.dictionary import TABLES, THEMES
 from publish.tables import as_csv, cell_text, number_text, unguarded
 from publish.wording import words_in
@@ -112,13 +115,110 @@ def test_the_page_holds_the_same_numbers(files: Path, name: str) -> None:
     assert read.values["table sup_third_party_audits"] == printed
 
 
+@pytest.mark.parametrize("name", pack.NAMES.values())
+def test_the_board_pack_holds_the_same_numbers(files: Path, name: str) -> None:
+    text = "\n".join(found.extract_text() for found in pypdf.PdfReader(files / name, strict=True).pages)
+    lines = {line.split()[0]: line.split() for line in text.split("\n") if line.strip()}
+    words = words_in("ja" if ".ja" in name else "en")
+    together = re.sub(r"\s", "", text)
+    for row in parquet_rows(files / "tables" / "headline.parquet"):
+        numbers = ["-" if row[column] is None else number_text(row[column]) for column in pack.EXACT[4:]]
+        cell = [row[column] for column in pack.EXACT[:4]]
+        assert lines[row["metric_id"]] == [*cell, *numbers]
+        shown = words.title(row) + words.word("perimeter", row["perimeter"]) + ", " + words.word("basis", row["basis"])
+        assert re.sub(r"\s", "", shown + words.shown(row)) in together
+    for row in parquet_rows(files / "tables" / "trend.parquet"):
+        assert page.bar_text(row, words) in text
+
+
+def test_the_attacker_reads_the_board_pack(files: Path, tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    folder = tmp_path / "files"
+    shutil.copytree(files, folder)
+    found = printed.read(settings, folder)
+    assert found.contradictions == 0
+    assert {key[0] for key in found.by_format["pdf"]} == {
+        row["metric_id"] for row in csv_rows(files / "tables/headline.csv")
+    }
+    for key, numbers in found.by_format["pdf"].items():
+        assert found.by_format["parquet"][key] == pytest.approx(numbers, nan_ok=True)
+    # A pack that prints another figure contradicts the tables; one that cannot be searched is named.
+    board = datapackage.board(lambda path: (files / path).read_bytes(), [])
+    board.tables["headline"].rows[0]["value"] += 1
+    (folder / "board_pack.pdf").write_bytes(pack.render(board))
+    assert printed.read(settings, folder).contradictions > 0
+    (folder / "board_pack.pdf").write_bytes(b"%PDF-1.7 and nothing else")
+    with pytest.raises(printed.Unreadable, match=r"board_pack\.pdf"):
+        printed.read(settings, folder)
+
+
+@pytest.mark.parametrize("name", pack.NAMES.values())
+def test_the_board_pack_brings_its_fonts_says_its_language_and_asks_nobody(files: Path, name: str) -> None:
+    document = pypdf.PdfReader(files / name, strict=True)
+    catalog: Any = document.trailer["/Root"]
+    fonts = {
+        str(font.get_object()["/BaseFont"]): font.get_object()["/DescendantFonts"][0].get_object()["/FontDescriptor"]
+        for sheet in document.pages
+        for font in sheet["/Resources"]["/Font"].values()
+    }
+    assert any("NotoSansCJKjp" in font for font in fonts)
+    assert all({"/FontFile2", "/FontFile3"} & set(descriptor.get_object()) for descriptor in fonts.values())
+    assert str(catalog["/Lang"]).startswith("ja" if ".ja" in name else "en")
+    assert catalog["/MarkInfo"]["/Marked"]
+    assert 4 <= len(document.pages) <= 8
+    assert not any(sheet.get("/Annots") for sheet in document.pages)
+    assert not {"/OpenAction", "/AA", "/AcroForm"} & set(catalog)
+    content = (files / name).read_bytes()
+    assert b"/JavaScript" not in content
+
+
+def test_the_workbook_draws_each_figure_over_the_quarters(files: Path) -> None:
+    book = openpyxl.load_workbook(files / "board_figures.xlsx")
+    with_values = [row for row in parquet_rows(files / "tables" / "headline.parquet") if row["value"] is not None]
+    charts = book["Charts"]._charts
+    assert len(charts) == len(with_values)
+    columns = [cell.value for cell in book["Trend"][3]]
+    for row, drawn in zip(with_values, charts, strict=True):
+        sheet, _, place = drawn.series[0].val.numRef.f.replace("$", "").partition("!")
+        (column, first), (end, last) = re.findall(r"([A-Z]+)(\d+)", place)
+        assert (sheet, columns[ord(column) - ord("A")], end) == ("Trend", "Value", column)
+        assert book["Trend"][f"{column}{last}"].value == row["value"]
+        ids = {book["Trend"].cell(at, columns.index("Metric id") + 1).value for at in range(int(first), int(last) + 1)}
+        assert ids == {row["metric_id"]}
+
+
+def test_every_sheet_is_set_up_to_be_printed(files: Path) -> None:
+    for sheet in openpyxl.load_workbook(files / "board_figures.xlsx").worksheets:
+        assert sheet.page_setup.orientation == "landscape"
+        assert sheet.page_setup.paperSize == 9
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
+        assert str(QUARTER) in str(sheet.oddFooter.center.text)
+
+
+def test_the_cover_says_what_it_is_and_where_the_approval_stands(files: Path) -> None:
+    cover = dict(openpyxl.load_workbook(files / "board_figures.xlsx")["Cover"].iter_rows(min_row=4, values_only=True))
+    assert cover["Quarter"] == str(QUARTER)
+    assert "Asia/Tokyo" in cover["Figures as known by"]
+    assert "approval.json" in cover["Approved by"]
+    assert "manifest.json" in cover["Release"]
+
+
+def test_csv_is_written_as_the_standard_says(files: Path) -> None:
+    for file in files.rglob("*.csv"):
+        content = file.read_bytes()
+        assert content.endswith(b"\r\n")
+        assert not content.startswith(b"\xef\xbb\xbf")
+        lengths = {len(row) for row in csv.reader(io.StringIO(content.decode(), newline=""), strict=True)}
+        assert len(lengths) == 1
+
+
 def test_the_workbook_has_a_sheet_a_theme_native_numbers_and_a_chart(files: Path) -> None:
     book = openpyxl.load_workbook(files / "board_figures.xlsx")
     assert book.sheetnames[:3] == ["Cover", "Headline", "Against target"]
     assert set(workbook.SHEETS) == set(THEMES)
-    assert book.sheetnames[-3:] == ["Trend", "Definitions", "Notes"]
+    assert book.sheetnames[-4:] == ["Trend", "Charts", "Definitions", "Notes"]
     assert len(book["Against target"]._charts) == 1
-    for sheet in book.worksheets[1:-2]:
+    for sheet in (sheet for sheet in book.worksheets[1:-2] if sheet.title != "Charts"):
         assert sheet.freeze_panes == "B4"
     value = book["Headline"].cell(row=4, column=5)
     rate = next(row for row in book["Headline"].iter_rows(min_row=4) if row[0].value == "Figure trn_rate")
@@ -244,7 +344,7 @@ def test_the_data_package_describes_every_csv_file(files: Path) -> None:
     assert set(listed) == {"dictionary.csv", *(f"tables/{name}.csv" for name in TABLES)}
     for path, resource in listed.items():
         content = (files / path).read_bytes()
-        header = content.split(b"\n", 1)[0].decode().split(",")
+        header = content.split(b"\r\n", 1)[0].decode().split(",")
         assert [field["name"] for field in resource["schema"]["fields"]] == header
         assert (resource["bytes"], resource["hash"]) == (len(content), "sha256:" + store.sha256_bytes(content))
 
