@@ -35,7 +35,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_BLOCK = 1 << 22
+_BLOCK = 1 << 18
 _C1 = re.compile(b"[\x80-\x9f]")
 
 

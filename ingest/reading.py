@@ -99,19 +99,25 @@ def _hold_to_rows(scanned: Scan, manifest: Mapping[str, Any]) -> None:
         )
 
 
-def _cells(contract: Contract, scanned: Scan, *, without_broken: bool = True) -> str:
-    """SQL for the scanned records: ``_number`` and the contract's columns as text, ``c0, c1, …``."""
+def _cells(contract: Contract, scanned: Scan, *, without_broken: bool = True, cast: str = "") -> str:
+    """SQL for the scanned records: ``_number`` and the contract's columns as text, ``c0, c1, …``, then ``cast``.
+
+    Numbering takes one thread, so a big file comes in parts. A condition on the numbered records is not moved below
+    their numbering by DuckDB: what was cast there once is not cast again for the condition.
+    """
     places = {column.name: place for place, column in enumerate(contract.columns)}
     columns = ", ".join(f"'c{places[column.name]}': 'varchar'" for column in scanned.columns)
     longest = max(_DEFAULT_LINE, 2 * scanned.longest)
-    reader = (
-        f"read_csv({text(str(scanned.clean))}, auto_detect = false, header = false, skip = {scanned.skip}, "
+    parts = (
+        f"select *, {part.record - 1} + row_number() over () as _number from (select *{cast} from "
+        f"read_csv({text(str(part.file))}, auto_detect = false, header = false, skip = {part.skip}, "
         f"delim = {text(scanned.text.delimiter)}, quote = {text(scanned.text.quote)}, "
         f"escape = {text(scanned.text.quote)}, columns = {{{columns}}}, new_line = '\\n', nullstr = '', "
         f"strict_mode = true, null_padding = false, max_line_size = {longest}, compression = 'none', "
-        "hive_partitioning = false)"
+        "hive_partitioning = false))"
+        for part in scanned.parts
     )
-    numbered = f"(select row_number() over () as _number, * from {reader})"
+    numbered = f"({' union all '.join(parts)})"
     return f"(from {numbered} anti join structural on number = _number)" if without_broken else numbered
 
 
@@ -122,12 +128,11 @@ def _cast(connection: duckdb.DuckDBPyConnection, contract: Contract, scanned: Sc
         empty = ", ".join(f"null::{c.physical_type} as {quoted(c.name)}" for c in contract.columns)
         query = f"select {empty}, null::bigint as {ROW_NUMBER} limit 0"
     else:
-        values = ", ".join(f"{typed(contract, place)} as v{place}" for place in range(len(names)))
-        source = f"(select *, {values} from {_cells(contract, scanned, without_broken=broken > 0)})"
+        values = "".join(f", {typed(contract, place)} as v{place}" for place in range(len(names)))
+        source = _cells(contract, scanned, without_broken=broken > 0, cast=values)
         picks = ", ".join(f"v{place} as {name}" for place, name in enumerate(names))
-        proven = proofs(contract, may_have_outer_space=scanned.may_have_outer_space)
-        conditions = " and ".join(f"coalesce({condition}, true)" for condition in proven) or "true"
-        query = f"select {picks}, _number as {ROW_NUMBER} from {source} where {conditions}"
+        proven = " and ".join(proofs(contract, may_have_outer_space=scanned.may_have_outer_space)) or "true"
+        query = f"select {picks}, _number as {ROW_NUMBER} from {source} where {proven}"
     return _number(connection, f"copy ({query}) to {text(str(parquet))} {_COPY}")
 
 

@@ -9,11 +9,13 @@ record by record. Both leave the same: text that DuckDB cannot misread, one line
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -22,6 +24,9 @@ from ingest.quarantine import Broken, Finder, Quarantine
 from pipeline.errors import RefusedExtract
 
 BLOCK = 1 << 18  # what fits a processor's cache is counted fastest
+BLOCKS_AHEAD = 4  # blocks that are proven while the one before them is taken
+THREADS = 2
+PART = 1 << 26  # DuckDB numbers the records of a part in one thread, and several parts at once
 MAX_RECORD_BYTES = 1 << 23
 MAX_LINE_BYTES = 1 << 26  # a line without end is no text
 MAX_LINES_BYTES = 1 << 16  # how far the end of a quoted cell is looked for where no column is declared multiline
@@ -43,10 +48,19 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Scan:
-    """What a file holds. ``clean`` has one line for each record; a broken one's has empty cells, for it must not load.
+class Part:
+    """A piece of the clean text: its first ``skip`` lines are no record, and the next is that of that number."""
 
-    ``columns`` are the contract's in the order of the file. ``skip`` says how many lines of ``clean`` are no record.
+    file: Path
+    skip: int
+    record: int
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a file holds. ``parts`` have one line for each record; a broken one's has empty cells: it must not load.
+
+    ``columns`` are the contract's in the order of the file.
     """
 
     text: Text
@@ -56,8 +70,7 @@ class Scan:
     header_lines: int
     blank_lines: int
     ends_with_newline: bool
-    clean: Path
-    skip: int
+    parts: tuple[Part, ...]
     longest: int
     may_have_outer_space: bool
     blocks: tuple[_Block, ...]
@@ -109,12 +122,20 @@ class _Record:
 def scan(text: Text, contract: Contract, quarantine: Quarantine, clean: Path) -> Scan:
     """Split a file into records by its contract; broken ones go to the quarantine.
 
-    Raises RefusedExtract for a fault of the whole file: its header, or a quote that is never closed where a cell may
+    What is not read from the file itself is written beside ``clean``. Raises RefusedExtract for a fault of the whole file: its header, or a quote that is never closed where a cell may
     have lines.
     """
     with text.file.open("rb") as stream:
         columns, header_lines, start = _find_header(stream, text, contract)
         return _Scanner(text, columns, header_lines, start, quarantine, clean).read(stream)
+
+
+class _Ahead(NamedTuple):
+    """A block that is being proven; ``is_last`` says that the file ends with it."""
+
+    block: bytes
+    is_last: bool
+    proof: Future[_Proof | None]
 
 
 class _Scanner:
@@ -128,36 +149,55 @@ class _Scanner:
         self.records = self.blank_lines = self.longest = 0
         self.blocks: list[_Block] = []
         self.may_have_outer_space = False
+        self.parts: list[Part] = []
+        self.part_offset, self.part_record = start, 1
         self.copy: BinaryIO | None = None
 
     def read(self, stream: BinaryIO) -> Scan:
-        stream.seek(self.start)
-        rest, wanted, ends_with_newline = b"", BLOCK, True
-        try:
-            while True:
-                more = stream.read(wanted)
-                block = rest + more
-                if not block:
-                    break
-                is_last = len(more) < wanted
-                whole = len(block) if is_last else block.rfind(b"\n") + 1
-                used = whole if self._prove(block[:whole]) else self._split(block[:whole], is_last)
-                ends_with_newline = block.endswith(b"\n")
-                rest = block[used:]
-                # A record that goes on past the block is looked at again with twice as much of it.
-                wanted = BLOCK if used else max(BLOCK, len(rest))
-                if len(rest) > MAX_LINE_BYTES:
-                    raise _refused(
-                        "A line does not end.",
-                        found=f"no end within {MAX_LINE_BYTES} bytes from line {self.line}",
-                        expected="records of a few thousand bytes",
-                        next_step="ask the sender for the file anew; is it the text format that its name says?",
-                    )
-                if is_last:
-                    break
-        finally:
-            if self.copy:
-                self.copy.close()
+        ends_with_newline, is_last = True, False
+        ahead: deque[_Ahead] = deque()
+        position, wanted, is_read = self.offset, BLOCK, False
+        with ThreadPoolExecutor(THREADS) as pool:
+            try:
+                while True:
+                    while not is_read and len(ahead) < (BLOCKS_AHEAD if wanted == BLOCK else 1):
+                        stream.seek(position)
+                        block = stream.read(wanted)
+                        is_read = len(block) < wanted
+                        block = block if is_read else block[: block.rfind(b"\n") + 1]
+                        if not block:
+                            break
+                        position += len(block)
+                        proof = pool.submit(_proven, block, self.text, len(self.columns))
+                        ahead.append(_Ahead(block, is_read, proof))
+                    used = size = 0
+                    if ahead:
+                        block, is_last, proof = ahead.popleft()
+                        size, ends_with_newline = len(block), block.endswith(b"\n")
+                        used = self._take(block, proof.result()) or self._split(block, is_last)
+                    if is_read and not ahead and (used == size or is_last):
+                        break
+                    # A record that goes on past the block is looked at again with twice as much of it.
+                    wanted = BLOCK if used else 2 * max(wanted, size)
+                    if used < size:
+                        ahead.clear()
+                        position, is_read = self.offset, False
+                    if wanted > 2 * MAX_LINE_BYTES:
+                        raise _refused(
+                            "A line does not end.",
+                            found=f"no end within {MAX_LINE_BYTES} bytes from line {self.line}",
+                            expected="records of a few thousand bytes",
+                            next_step="ask the sender for the file anew; is it the text format that its name says?",
+                        )
+                    if self.offset - self.part_offset >= PART:
+                        self._end_part()
+                if self.parts or self.copy:
+                    self._end_part()
+                else:
+                    self.parts.append(Part(self.text.file, self.header_lines, 1))
+            finally:
+                if self.copy:
+                    self.copy.close()
         return Scan(
             self.text,
             self.columns,
@@ -166,18 +206,16 @@ class _Scanner:
             self.header_lines,
             self.blank_lines,
             ends_with_newline,
-            self.clean if self.copy else self.text.file,
-            0 if self.copy else self.header_lines,
+            tuple(self.parts),
             self.longest,
             self.may_have_outer_space,
             tuple(self.blocks),
         )
 
-    def _prove(self, block: bytes) -> bool:
-        """Take a block in which each line is one record in order; nothing is taken, and False said, at any doubt."""
-        proof = _proven(block, self.text, len(self.columns))
+    def _take(self, block: bytes, proof: _Proof | None) -> int:
+        """Take a block in which each line is one record in order. Returns how many bytes that is: all, or none."""
         if proof is None:
-            return False
+            return 0
         if b"\r" in block:
             self._copied(block.replace(b"\r\n", b"\n"))
         elif self.copy:
@@ -185,7 +223,7 @@ class _Scanner:
         self.longest = max(self.longest, proof.longest)
         self.may_have_outer_space |= proof.may_have_outer_space
         self._took(proof.records, proof.records, len(block))
-        return True
+        return len(block)
 
     def _split(self, block: bytes, is_last: bool) -> int:
         """Take what is decided of a block, record by record. Returns how many bytes that is."""
@@ -215,13 +253,22 @@ class _Scanner:
         self.records, self.line, self.offset = self.records + records, self.line + lines, self.offset + size
 
     def _copied(self, lines: bytes) -> None:
-        """Write a block that is not as it was sent; until the first of them, the file itself is clean."""
+        """Write a block that is not as it was sent; until the first of them, a part is clean as it stands."""
         if self.copy is None:
-            self.copy = self.clean.open("wb")
+            self.copy = self.clean.with_name(f"{self.clean.name}-{len(self.parts)}").open("wb")
             with self.text.file.open("rb") as before:
-                before.seek(self.start)
-                _copy_bytes(before, self.copy, self.offset - self.start)
+                before.seek(self.part_offset)
+                _copy_bytes(before, self.copy, self.offset - self.part_offset)
         self.copy.write(lines)
+
+    def _end_part(self) -> None:
+        """Close a part of the clean text; what comes next belongs to another."""
+        self._copied(b"")
+        if self.copy:
+            self.copy.close()
+            if self.records >= self.part_record:
+                self.parts.append(Part(Path(self.copy.name), 0, self.part_record))
+        self.copy, self.part_offset, self.part_record = None, self.offset, self.records + 1
 
 
 def _copy_bytes(source: BinaryIO, target: BinaryIO, size: int) -> None:
