@@ -41,6 +41,7 @@ class Bound:
     measured: dict[str, Any]  # on: the day; value: what was seen on it
     because: str
     previous: tuple[dict[str, Any], ...]
+    least_records: int = 0  # a share is taken of at least so many: one record of a small file is not a large share
 
     @property
     def in_words(self) -> str:
@@ -107,12 +108,13 @@ def _rules(thresholds: bytes) -> dict[str, str]:
 
 def _bound(record: dict[str, Any]) -> Bound:
     missing = {"check", "loudness", "bound", "measured", "because", "previous"} - record.keys()
-    unknown = record.keys() - {"check", "subject", "loudness", "bound", "measured", "because", "previous"}
+    known = {"check", "subject", "loudness", "bound", "least_records", "measured", "because", "previous"}
+    unknown = record.keys() - known
     measured = record.get("measured") or {}
     if missing or unknown or not isinstance(measured.get("on"), date) or not measured.get("value"):
         raise ValueError(
             f"thresholds.yml, {record.get('check')}: a bound has check, loudness, bound, measured (on, value), because "
-            "and previous, and nothing else but subject"
+            "and previous, and nothing else but subject and least_records"
         )
     if record["loudness"] not in ("fail", "warn") or not record["bound"] or not str(record["because"]).strip():
         raise ValueError(f"thresholds.yml, {record['check']}: loudness is fail or warn, bound and because not empty")
@@ -124,4 +126,5 @@ def _bound(record: dict[str, Any]) -> Bound:
         measured=measured,
         because=record["because"],
         previous=tuple(record["previous"]),
+        least_records=record.get("least_records", 0),
     )

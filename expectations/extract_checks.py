@@ -45,6 +45,13 @@ class ExpectFewRecordsInQuarantine(ExpectColumnValuesToBeBetween):
     next_step: ClassVar[str] = "Read the reasons in the load receipt, have the sender mend them and deliver again."
 
 
+class ExpectNoRecordInQuarantine(ExpectColumnValuesToBeBetween):
+    """No record of a delivery broke the contract: whoever signs a figure should hear of each that did."""
+
+    column: str = "quarantined"
+    next_step: ClassVar[str] = "Read the reasons in the load receipt and tell the sender; the other records count."
+
+
 class ExpectEveryKeyToComeOnce(ExpectColumnValuesToBeBetween):
     """No two records of one delivery have the same key: a person or a case would count twice."""
 
@@ -137,6 +144,7 @@ CHECKS = (
     ExpectEveryLoadedRecordToBeThere,
     ExpectAPlausibleNumberOfRecords,
     ExpectFewRecordsInQuarantine,
+    ExpectNoRecordInQuarantine,
     ExpectEveryKeyToComeOnce,
     ExpectRequiredColumnsToBeFilled,
     ExpectOnlyKnownCodes,

@@ -98,7 +98,8 @@ def _judged(
     path = parquet.relative_to(settings.place()).as_posix()
     try:
         terms = contract(receipt["family"], receipt["extract"]).in_raw
-        seen = profile(connection, parquet, terms, receipt, settings.timezone)
+        least = limits.of(extract_checks.ExpectFewRecordsInQuarantine.__name__, kind).least_records
+        seen = profile(connection, parquet, terms, receipt, settings.timezone, least)
         if not seen["differing_columns"]:
             seen |= measures(settings, connection, terms, receipt)
         digest = store.sha256_file(parquet)

@@ -24,13 +24,19 @@ AGE_OF_NO_DAY = 9999
 
 
 def profile(
-    connection: duckdb.DuckDBPyConnection, file: Path, contract: Contract, receipt: Mapping[str, Any], timezone: str
+    connection: duckdb.DuckDBPyConnection,
+    file: Path,
+    contract: Contract,
+    receipt: Mapping[str, Any],
+    timezone: str,
+    least_records: int = 0,
 ) -> dict[str, Any]:
     """Measure one loaded extract (grain: one delivery).
 
-    Numbers for the checks: ``altered_files, differing_columns, missing_records, records, quarantined_share`` (0 to 1)
-    ``, repeated_keys, required_blanks, unknown_codes, days_ahead, age_days, stale_days, manifests``. By column, for a
-    person who looks for the cause: ``blanks`` and ``unknown``. Where the columns are not the contract's, nothing that
+    Numbers for the checks: ``altered_files, differing_columns, missing_records, records, quarantined,
+    quarantined_share`` (0 to 1, of the records in, or of ``least_records`` if they are fewer) ``, repeated_keys,
+    required_blanks, unknown_codes, days_ahead, age_days, stale_days, manifests``. By column, for a person who looks
+    for the cause: ``blanks`` and ``unknown``. Where the columns are not the contract's, nothing that
     reads a column is measured. DuckDB's errors (a file that is no Parquet) are the caller's to catch.
     """
     present = [row[0] for row in connection.execute("describe select * from read_parquet(?)", [str(file)]).fetchall()]
@@ -38,7 +44,8 @@ def profile(
     seen: dict[str, Any] = {
         "altered_files": int(store.sha256_file(file) != receipt["parquet_sha256"]),
         "differing_columns": len(set(present) ^ set(promised)) + (len(present) != len(set(present))),
-        "quarantined_share": receipt["quarantined"] / receipt["records_in"] if receipt["records_in"] else 0.0,
+        "quarantined": receipt["quarantined"],
+        "quarantined_share": receipt["quarantined"] / max(receipt["records_in"], least_records, 1),
         "age_days": _age_days(receipt, timezone),
         "manifests": int(receipt["has_manifest"]),
     }

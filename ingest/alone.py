@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 
 from ingest.casting import text
-from ingest.contract import CONTRACTS, Contract, contract, read_contract
+from ingest.contract import CONTRACTS, Contract, ForbiddenColumn, contract, read_contract
 from ingest.land import MAX_SENT_BYTES, held_to_manifest
 from ingest.load import bounded, counts
 from ingest.pseudonym import keys, pseudonyms
@@ -134,7 +134,7 @@ def _kept(path: Path, workspace: Path) -> Path:
         digest = hashlib.sha256()
         copy = workspace / "sent"
         with copy.open("wb") as out:
-            while block := stream.read(1 << 20):
+            while block := stream.read(1 << 18):
                 digest.update(block)
                 out.write(block)
     return copy.rename(workspace / digest.hexdigest())
@@ -182,7 +182,7 @@ def _no_record() -> str:
 
 
 def _leave_refused(settings: Settings, workspace: Path, into: Path, promised: Contract | None, stop: HrddError) -> None:
-    """What a refused file leaves: no record, and its bytes, so that they can be looked at."""
+    """What a refused file leaves: no record, and its bytes, so that they can be looked at, unless none may be kept."""
     kept = next((file for file in workspace.iterdir() if len(file.name) == 64), None)
     empty, refused = workspace / "empty.parquet", workspace / "refused.parquet"
     with _connected(settings, workspace) as connection:
@@ -192,7 +192,8 @@ def _leave_refused(settings: Settings, workspace: Path, into: Path, promised: Co
             f"copy (select {nothing}null::bigint as {ROW_NUMBER} limit 0) to {text(str(empty))} (format parquet)"
         )
         query = _no_record()
-        if kept is not None and kept.stat().st_size <= MAX_KEPT_BYTES:
+        may_be_kept = kept is not None and not isinstance(stop, ForbiddenColumn)
+        if kept is not None and may_be_kept and kept.stat().st_size <= MAX_KEPT_BYTES:
             query = (
                 "select null::bigint as record, null::bigint as line, null::bigint as lines, null::varchar as columns, "
                 f"{text(stop.headline)} as reason, null::varchar as text, content as bytes "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -77,9 +78,15 @@ _DATE_PARTS = {
     _OFFSET: (r"(Z|[+-](0\d|1[0-4]):[0-5]\d)", "%z"),
 }
 _LIMITS = ("pattern", "format", "minLength", "maxLength", "minimum", "maximum")
+MAX_COLUMNS = 2_000  # DuckDB plans a thousand columns in a second, ten thousand in forty
+NAMES_TOLD = 20  # in a message
 _NAME = re.compile(r"[^\W_][^\x00-\x1f\x7f\"]{0,126}")
 _NUMBER = re.compile(r"-?[0-9]+([.][0-9]+)?")
 _NAME_OF_A_COLUMN = re.compile(r"[^\W\d][\w ./()-]{0,63}")
+
+
+class ForbiddenColumn(RefusedExtract):
+    """A file has a column that must not be collected: nothing of it stays past landing."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +224,14 @@ class Contract:
         doubled or a missing column. A header that is not one (a file without a header starts with a record) is never
         quoted back, for it may hold somebody's data.
         """
+        if len(header) > MAX_COLUMNS:
+            self.stop_if_forbidden(header)
+            raise self._refused(
+                "The file has more columns than are read.",
+                found=f"{len(header)} columns",
+                expected=f"the {len(self.columns)} columns of the contract; at most {MAX_COLUMNS} in any",
+                next_step="ask the sender for the columns of the contract only; is the delimiter the contract's?",
+            )
         known = {_composed(name): column for column in self.columns for name in (column.name, *column.aliases)}
         header = [_composed(name) for name in header]
         matched = [known.get(name) for name in header]
@@ -225,7 +240,7 @@ class Contract:
             raise self._refused(
                 "The first line is not the header of this extract.",
                 found=f"{sum(column is not None for column in matched)} known names among {len(header)} cells",
-                expected=f"{len(self.columns)} columns: {', '.join(column.name for column in self.columns)}",
+                expected=f"{len(self.columns)} columns: {told([column.name for column in self.columns])}",
                 next_step="send the file with its header as first line, under the extract that it belongs to",
             )
         unknown = [
@@ -236,19 +251,21 @@ class Contract:
         if unknown:
             raise self._refused(
                 "The file has a column that the contract does not know.",
-                found=f"unknown columns {', '.join(unknown)}",
+                found=f"unknown columns {told(unknown)}",
                 expected="only columns of the contract, by their canonical name or an alias, letter for letter",
                 next_step="add the sender's name to the column's aliases, or ask the sender to leave the column out",
             )
         columns = tuple(column for column in matched if column is not None)
-        doubled = {column.name for column in columns if columns.count(column) > 1}
-        missing = [column.name for column in self.columns if column not in columns]
+        counts = Counter(column.name for column in columns)
+        doubled = {name for name, count in counts.items() if count > 1}
+        missing = [column.name for column in self.columns if not counts[column.name]]
         if doubled or missing:
             raise self._refused(
                 "The file's columns are not those of the contract.",
-                found="; ".join(
+                found=told(
                     [f"{name} is there more than once" for name in sorted(doubled)]
-                    + [f"{name} is missing" for name in missing]
+                    + [f"{name} is missing" for name in missing],
+                    between="; ",
                 ),
                 expected=f"each of the {len(self.columns)} columns once, in any order",
                 next_step="ask the sender for the file with each column once",
@@ -259,10 +276,11 @@ class Contract:
         """Raise RefusedExtract if one of these names is of something that must not be collected."""
         forbidden = sorted({rule for name in names if (rule := self.forbids(name))})
         if forbidden:
-            raise self._refused(
+            raise ForbiddenColumn(
                 "The file has a column that must not be collected.",
                 found=f"a column that the contract forbids as {', '.join(forbidden)}",
                 expected=f"none of {', '.join(self.forbidden_columns)}",
+                rule=self.rule,
                 next_step="ask the sender to leave the column out, delete the file from landing and send it anew",
             )
 
@@ -272,6 +290,12 @@ class Contract:
 
     def _refused(self, headline: str, *, found: str, expected: str, next_step: str) -> RefusedExtract:
         return RefusedExtract(headline, found=found, expected=expected, rule=self.rule, next_step=next_step)
+
+
+def told(names: Sequence[str], *, between: str = ", ") -> str:
+    """Names as a message holds them: the first of many, and how many more there are."""
+    more = [f"{len(names) - NAMES_TOLD} more"] if len(names) > NAMES_TOLD else []
+    return between.join([*names[:NAMES_TOLD], *more])
 
 
 def reduced(name: str, kind: str) -> list[tuple[str, str, str]]:
@@ -322,6 +346,8 @@ def read_contract(file: Path, *, of_this_house: bool = True) -> Contract:
     properties = model.schema_[0].properties if model.schema_ else None
     if not properties or len(model.schema_ or []) != 1:
         raise _bad(file, "no columns, or more than one table")
+    if len(properties) > MAX_COLUMNS:
+        raise _bad(file, f"{len(properties)} columns, more than {MAX_COLUMNS}: make a table of names and values of it")
     custom = _custom(model.customProperties)
     missing = set(UNSAID) - {"encodings", "forbiddenColumns"} - set(custom)
     if of_this_house and missing:

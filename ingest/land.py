@@ -9,6 +9,7 @@ landing opens no file. Every file is handled before anyone hears of a bad one: s
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -18,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -34,6 +36,7 @@ MANIFEST = ".manifest.json"
 IN_TRANSIT = (".part", ".partial", ".filepart", ".tmp", ".crdownload")
 MAX_SENT_BYTES = 1 << 34  # a file as sent
 MAX_MANIFEST_BYTES = 1 << 16
+_BLOCK = 1 << 18  # read at a time: a file's size takes no memory
 COVERAGES = ("full", "delta")  # every record there is, or what changed; a snapshot is always full
 
 
@@ -59,7 +62,7 @@ def land(settings: Settings) -> list[dict[str, Any]]:
     delivery that is here already is recorded as one more arrival and returns nothing. Never raises for a bad file.
     """
     with store.alone(settings.place("landed", ".lock")):
-        for name in [*contracts(), ("refused",)]:
+        for name in [*contracts(), ("refused",), ()]:
             store.sweep(settings.place("landed", *name))
         ledger = settings.place("landed", "arrivals.jsonl")
         arrivals = store.read_lines(ledger)
@@ -140,14 +143,19 @@ def _take(settings: Settings, found: _Found, manifest: _Found | None) -> dict[st
     bytes_sha256 = store.sha256_bytes(f"{found.path}\n{found.size}\n{found.modified}".encode())
     try:
         _stop_unless_readable(found)
-        content = _read(found, MAX_SENT_BYTES)
-        bytes_sha256 = store.sha256_bytes(content)
-        _stop_unless_three_parts(found)
-        promised = contract(family, extract)
-        _stop_unless_format(name)
-        receipt = who | _receipt(settings, promised, found, bytes_sha256, manifest)
-        place = settings.place("landed", family, extract)
-        if earlier := _same_delivery(place, receipt):
+        with TemporaryDirectory(dir=store.folder(settings.place("landed")), prefix=".put-") as folder:
+            copy = Path(folder) / "copy"
+            bytes_sha256 = _copied(found, copy)
+            _stop_unless_three_parts(found)
+            promised = contract(family, extract)
+            _stop_unless_format(name)
+            receipt = who | _receipt(settings, promised, found, bytes_sha256, manifest)
+            place = settings.place("landed", family, extract)
+            earlier = _same_delivery(place, receipt)
+            if not (place / bytes_sha256).exists():
+                with store.put(place / bytes_sha256) as temporary:
+                    copy.replace(temporary)
+        if earlier:
             return earlier
     except RefusedExtract as refusal:
         receipt = {
@@ -159,7 +167,6 @@ def _take(settings: Settings, found: _Found, manifest: _Found | None) -> dict[st
         }
         store.write_json(settings.place("landed", "refused", bytes_sha256 + ".json"), receipt)
         return receipt
-    store.write_bytes(place / bytes_sha256, content)
     settings.place("landed", "refused", bytes_sha256 + ".json").unlink(missing_ok=True)
     store.write_json(place / f"{receipt['extract_id']}.json", receipt)
     return receipt
@@ -348,6 +355,21 @@ def _stop_unless_format(name: str) -> None:
             rule="ingest/opening.py, FORMATS",
             next_step="ask the sender for CSV in UTF-8, plain or compressed with gzip",
         )
+
+
+def _copied(found: _Found, target: Path) -> str:
+    """Copy a file block by block. Returns its SHA-256; what is not as long as it was when it was listed still grows."""
+    digest, size = hashlib.sha256(), 0
+    with found.open() as stream, target.open("wb") as out:
+        while block := stream.read(_BLOCK):
+            size += len(block)
+            if size > found.size:
+                break
+            digest.update(block)
+            out.write(block)
+    if size != found.size:
+        raise _ChangedWhileReadError
+    return digest.hexdigest()
 
 
 def _read(found: _Found, limit: int) -> bytes:

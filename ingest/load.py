@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from ingest.casting import text
-from ingest.contract import Contract, contract, contracts
+from ingest.contract import Contract, ForbiddenColumn, contract, contracts
 from ingest.pseudonym import Keys, keys, pseudonyms, rekey
 from ingest.reading import ROW_NUMBER, Reading, read, rewrite
 from pipeline import store
@@ -51,6 +51,7 @@ def load(settings: Settings) -> list[dict[str, Any]]:
                 altered.append(fault)
                 continue
             receipts.append(_load(settings, landed, file))
+        _forget(settings, receipts)
     if altered:
         raise altered[0]
     return receipts
@@ -62,16 +63,31 @@ def _work(settings: Settings) -> Iterator[dict[str, Any]]:
         receipt_file = settings.place("raw", family, extract, name)
         if receipt_file.exists():
             receipt = store.read_json(receipt_file)
-            if receipt["outcome"] == "loaded" or receipt["contract_digest"] == _contract_digest(family, extract):
+            has_bytes = (file.parent / receipt["bytes_sha256"]).exists()
+            if receipt["outcome"] == "loaded" or (receipt.get("is_kept", True) and _is_of_today(receipt)):
                 continue
+            if not receipt.get("is_kept", True) and not has_bytes:
+                continue  # until they are sent again
         yield store.read_json(file)
 
 
-def _contract_digest(family: str, extract: str) -> str | None:
+def _is_of_today(receipt: dict[str, Any]) -> bool:
+    """Whether a file was refused under the contract as it is now."""
     try:
-        return contract(family, extract).digest
+        return bool(receipt["contract_digest"] == contract(receipt["family"], receipt["extract"]).digest)
     except RefusedExtract:
-        return None
+        return receipt["contract_digest"] is None
+
+
+def _forget(settings: Settings, receipts: list[dict[str, Any]]) -> None:
+    """Delete the bytes of files that hold what must not be collected. Their receipts stay.
+
+    A kill before it leaves receipts that say so and bytes that are there still: the next load takes them up again.
+    """
+    for receipt in receipts:
+        if not receipt.get("is_kept", True):
+            place = settings.place("landed", receipt["family"], receipt["extract"])
+            (place / receipt["bytes_sha256"]).unlink(missing_ok=True)
 
 
 def _landed_file(settings: Settings, landed: dict[str, Any]) -> Path:
@@ -112,6 +128,7 @@ def _load(settings: Settings, landed: dict[str, Any], file: Path) -> dict[str, A
             receipt |= {
                 "outcome": "refused",
                 "refusal": refusal.parts(),
+                "is_kept": not isinstance(refusal, ForbiddenColumn),
                 "records_in": 0,
                 "loaded": 0,
                 "quarantined": 0,
@@ -131,7 +148,7 @@ def _load(settings: Settings, landed: dict[str, Any], file: Path) -> dict[str, A
         parquet = place / f"{extract_id}.parquet"
         with store.put(parquet) as temporary:
             reading.parquet.replace(temporary)
-    receipt |= {"outcome": "loaded", "refusal": None}
+    receipt |= {"outcome": "loaded", "refusal": None, "is_kept": True}
     receipt |= counts(reading)
     receipt |= {
         "warnings": landed["warnings"] + reading.warnings,
@@ -171,7 +188,8 @@ def _as_of_date(
 ) -> date | None:
     """The date that the file speaks of: the manifest's, else the latest of its period column.
 
-    Raises RefusedExtract if the file speaks of days after it was known, or a snapshot not of the manifest's quarter.
+    Raises RefusedExtract if the file speaks of days after it was known, or a snapshot not of the manifest's quarter;
+    of what was added or changed it may be that nothing is of that quarter, so this is a warning only.
     """
     promised_date = date.fromisoformat(landed["as_of_date"]) if landed["as_of_date"] else None
     if promised.period_column is None:
@@ -194,12 +212,18 @@ def _as_of_date(
         )
     if promised.case_clock and latest is not None:
         latest = FiscalQuarter.containing(latest).end  # the day of the latest case is nobody's to know
-    if promised_date is None or promised.delivery != "snapshot" or latest is None:
+    if promised_date is None or latest is None:
         return promised_date or latest
     quarter = FiscalQuarter.containing(promised_date)
-    if not _count(
+    is_of_quarter = _count(
         connection, f"select count(*) from {source} where {period} between $1 and $2", quarter.start, quarter.end
-    ):
+    )
+    if not is_of_quarter and promised.delivery != "snapshot":
+        reading.warnings.append(
+            f"no record is of {quarter}, the quarter of the manifest's as_of_date: they are of "
+            f"{FiscalQuarter.containing(earliest)} to {FiscalQuarter.containing(latest)}"
+        )
+    elif not is_of_quarter:
         raise _refused(
             "The file is of a wrong quarter.",
             found=f"records of {FiscalQuarter.containing(earliest)} to {FiscalQuarter.containing(latest)} only",

@@ -122,8 +122,8 @@ class _Record:
 def scan(text: Text, contract: Contract, quarantine: Quarantine, clean: Path) -> Scan:
     """Split a file into records by its contract; broken ones go to the quarantine.
 
-    What is not read from the file itself is written beside ``clean``. Raises RefusedExtract for a fault of the whole file: its header, or a quote that is never closed where a cell may
-    have lines.
+    What is not read from the file itself is written beside ``clean``. Raises RefusedExtract for a fault of the whole
+    file: its header, or a quote that is never closed where a cell may have lines.
     """
     with text.file.open("rb") as stream:
         columns, header_lines, start = _find_header(stream, text, contract)

@@ -140,6 +140,11 @@ TRIPLES: dict[str, tuple[Delivery, Delivery, Delivery]] = {
         Delivery(rows=979, receipt=known(1000, 21)),
         Delivery(rows=980, receipt=known(1000, 20)),
     ),
+    "ExpectNoRecordInQuarantine": (
+        Delivery(),
+        Delivery(rows=99, receipt=known(100, 1)),
+        Delivery(rows=100, receipt=known(100, 0)),
+    ),
     "ExpectEveryKeyToComeOnce": (
         Delivery(),
         Delivery(columns={"contact_id": "'x' || greatest(i, 2)"}),
@@ -218,6 +223,17 @@ def test_a_check_stops_what_it_must(check: str, settings: Settings) -> None:
 @pytest.mark.parametrize("check", TRIPLES)
 def test_a_check_passes_at_its_boundary(check: str, settings: Settings) -> None:
     assert status(settings, TRIPLES[check][2], check) == "passed"
+
+
+@pytest.mark.parametrize(
+    ("records_in", "quarantined", "answer"),
+    [(9, 1, "passed"), (9, 2, "failed"), (49, 1, "passed"), (50, 1, "passed"), (51, 2, "failed"), (100, 2, "passed")],
+)
+def test_one_bad_record_does_not_stop_a_small_register_and_two_do(
+    settings: Settings, records_in: int, quarantined: int, answer: str
+) -> None:
+    register = Delivery("register", "msa_statement", records_in - quarantined, receipt=known(records_in, quarantined))
+    assert status(settings, register, "ExpectFewRecordsInQuarantine") == answer
 
 
 @pytest.mark.parametrize(("coverage", "answer"), [("delta", "passed"), ("full", "failed")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from ingest import land as land_module
 from ingest.land import MAX_MANIFEST_BYTES, land, refusals
 from pipeline import store
 from pipeline.settings import Settings
@@ -292,6 +294,32 @@ def test_a_kill_at_any_write_ends_in_the_same_state(
             land(settings)
     assert land(settings) == expected
     assert everything_in(settings.place("landed")) == everything_in(whole.place("landed"))
+
+
+@pytest.mark.parametrize(("more", "outcome"), [(0, "landed"), (1, "refused")])
+def test_a_file_lands_up_to_the_size_that_is_read(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, more: int, outcome: str
+) -> None:
+    content = ENTITY + ROW
+    monkeypatch.setattr(land_module, "MAX_SENT_BYTES", len(content) - more)
+    send(settings, "hr/entity/a.csv", content)
+    [receipt] = land(settings)
+    assert receipt["outcome"] == outcome
+    assert (b"E001" in b"".join(everything_in(settings.place("landed")).values())) == (outcome == "landed")
+
+
+def test_a_file_takes_no_memory_to_land_and_is_the_same_afterwards(settings: Settings) -> None:
+    file = send(settings, "hr/entity/a.csv", ENTITY + ROW)
+    with file.open("r+b") as stream:
+        stream.truncate(64 << 20)
+    tracemalloc.start()
+    [receipt] = land(settings)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 << 20
+    assert receipt["bytes_sha256"] == store.sha256_file(file)
+    landed = settings.place("landed", "hr", "entity", receipt["bytes_sha256"])
+    assert (store.sha256_file(landed), landed.stat().st_mode & 0o777) == (receipt["bytes_sha256"], 0o640)
 
 
 def test_an_object_store_is_a_landing_like_any_other(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from test_ingest_land import ROW, everything_in, manifest_of, sample_settings, s
 
 from ingest import contract as contracts_module
 from ingest import load as load_module
+from ingest import scan as scan_module
 from ingest.archive import unpack_gzip
 from ingest.contract import Column, Contract, contract, contracts, read_contract
 from ingest.land import land, refusals
@@ -484,13 +485,59 @@ def test_a_column_may_come_under_an_alias_and_in_any_place(settings: Settings) -
     assert [row["entity_code"] for row in raw_rows(settings, receipt)] == ["E000", "E001", "E002", "E003"]
 
 
-def test_no_value_of_a_forbidden_column_leaves_landing_and_landed(settings: Settings) -> None:
-    content = ENTITY_TABLE.replace(b"policy_adopted_on", b"Blood Type", 1).replace(b"JP,,", b"JP,SECRET-AB,")
-    receipt = loaded(settings, "hr/entity/a.csv", content)
+WITH_BLOOD_TYPE = ENTITY_TABLE.replace(b"policy_adopted_on", b"Blood Type", 1).replace(b"JP,,", b"JP,SECRET-AB,")
+
+
+def holders(settings: Settings) -> set[str]:
+    return {path.split("/")[0] for path, kept in everything_in(settings.data).items() if b"SECRET-AB" in kept}
+
+
+def test_no_value_of_a_forbidden_column_stays_past_landing(settings: Settings) -> None:
+    receipt = loaded(settings, "hr/entity/a.csv", WITH_BLOOD_TYPE)
     assert "must not be collected" in receipt["refusal"]["headline"]
-    holding = {path.split("/")[0] for path, kept in everything_in(settings.data).items() if b"SECRET-AB" in kept}
-    assert holding == {"landing", "landed"}
-    assert not any(b"SECRET" in kept for path, kept in everything_in(settings.data).items() if path.endswith(".json"))
+    assert (receipt["is_kept"], holders(settings)) == (False, {"landing"})
+    assert (land(settings), load(settings)) == ([], [])
+    # The same bytes under another name and of another day are refused as before, and go as before.
+    send(settings, "hr/entity/b.csv", WITH_BLOOD_TYPE)
+    send(settings, "hr/entity/c.csv", WITH_BLOOD_TYPE, manifest_of(WITH_BLOOD_TYPE, rows=None))
+    assert [receipt["outcome"] for receipt in land(settings)] == ["landed"]
+    assert {receipt["is_kept"] for receipt in load(settings)} == {False}
+    assert (holders(settings), load(settings)) == ({"landing"}, [])
+
+
+def test_a_kill_before_forbidden_bytes_are_deleted_is_made_good(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    send(settings, "hr/entity/a.csv", WITH_BLOOD_TYPE)
+    land(settings)
+    with monkeypatch.context() as patched:
+        patched.setattr(load_module, "_forget", killed)
+        with pytest.raises(KeyboardInterrupt):
+            load(settings)
+    assert holders(settings) == {"landing", "landed"}
+    assert [receipt["is_kept"] for receipt in load(settings)] == [False]
+    assert holders(settings) == {"landing"}
+
+
+def test_a_column_that_is_no_longer_forbidden_comes_in_when_it_is_sent_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = ENTITY_TABLE.replace(b"policy_adopted_on", b"Blood Type", 1)
+    assert loaded(settings, "hr/entity/a.csv", content)["is_kept"] is False
+    allowed = replace(contract("hr", "entity"), forbidden_columns=(), digest="another")
+    columns = tuple(
+        replace(column, aliases=("Blood Type",)) if column.name == "policy_adopted_on" else column
+        for column in allowed.columns
+    )
+    known = contracts() | {("hr", "entity"): replace(allowed, columns=columns)}
+    monkeypatch.setattr(contracts_module, "contracts", lambda: known)
+    assert load(settings) == []
+    send(settings, "hr/entity/again.csv", content)
+    land(settings)
+    assert [receipt["outcome"] for receipt in load(settings)] == ["loaded"]
 
 
 def test_a_restricted_value_is_only_where_records_are(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
@@ -515,6 +562,45 @@ def test_a_restricted_value_is_only_where_records_are(settings: Settings, capfd:
     holding = [path for path, kept in everything_in(settings.data).items() if b"SECRET" in kept]
     assert {path.split("/")[0] for path in holding} == {"landing", "landed", "quarantine"}
     assert not any(path.endswith(".json") for path in holding)
+
+
+@pytest.mark.parametrize(("as_of_date", "warnings"), [("2023-03-31", 0), ("2022-12-31", 1)])
+def test_added_records_of_a_wrong_quarter_are_warned_of(settings: Settings, as_of_date: str, warnings: int) -> None:
+    content = table(contract("procurement", "spend"), GOOD_SPEND)
+    receipt = loaded(settings, "procurement/spend/a.csv", content, manifest_of(content, as_of_date=as_of_date))
+    assert receipt["outcome"] == "loaded"
+    told = [warning for warning in receipt["warnings"] if "no record is of FY2023-Q3" in warning]
+    assert len(told) == warnings
+
+
+def test_a_file_that_is_read_in_parts_gives_what_it_gives_whole(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promised = contract("hotline", "contact")
+    rows = [GOOD_CONTACT | {"contact_id": f"C{number}", "language": "ja"} for number in range(60)]
+    lines = table(promised, *rows).split(b"\n")
+    for at, wrong in (
+        (7, b""),
+        (8, b"one,cell"),
+        (21, lines[21] + b",more"),
+        (30, lines[30].replace(b"ja", b'j"a')),
+        (44, lines[43]),
+    ):
+        lines[at] = wrong
+    content = b"\r\n".join(lines[:20]) + b"\r\n" + b"\n".join(lines[20:])
+
+    def outcome(folder: str) -> tuple[Any, ...]:
+        own = replace(settings, data=tmp_path / folder)
+        receipt = loaded(own, "hotline/contact/a.csv", content)
+        quarantined = next(own.place("quarantine").rglob("*.jsonl")).read_bytes()
+        names = ("records_in", "loaded", "lines", "faults", "reasons")
+        return [receipt[name] for name in names], raw_rows(own, receipt), quarantined
+
+    whole = outcome("whole")
+    for block, part in ((64, 200), (256, 256), (512, 1500), (1 << 18, 1)):
+        monkeypatch.setattr(scan_module, "BLOCK", block)
+        monkeypatch.setattr(scan_module, "PART", part)
+        assert outcome(f"{block}-{part}") == whole
 
 
 @pytest.mark.parametrize(("day", "outcome"), [("2023-04-05", "loaded"), ("2023-04-06", "refused")])

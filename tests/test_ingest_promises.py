@@ -8,6 +8,7 @@ import io
 import json
 import os
 import stat
+import time
 import unicodedata
 import warnings
 import zipfile
@@ -317,6 +318,33 @@ def test_p17_a_table_of_1_000_columns_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "sent.csv").write_bytes(content)
     receipt, _ = load_file(SETTINGS, tmp_path / "sent.csv", str(contract), tmp_path / "into")
     assert (receipt["outcome"], receipt["loaded"]) == ("loaded", 1)
+
+
+@pytest.mark.parametrize("first", ["case_id", "x"], ids=["some known", "none known"])
+def test_p17_10_000_columns_are_refused_at_once_with_a_word_on_what_to_do(tmp_path: Path, first: str) -> None:
+    names = [first, *HEADER[1:], *(f"column_{number}" for number in range(10_000))]
+    content = (",".join(names) + "\n" + ",".join("x" for _ in names) + "\n").encode()
+    began = time.process_time()
+    receipt, _, _ = alone(tmp_path / "sent", content, contract_file(tmp_path))
+    assert time.process_time() - began < 2
+    assert (receipt["outcome"], len(json.dumps(receipt["refusal"])) < 1_000) == ("refused", True)
+    assert "10007 columns" in receipt["refusal"]["found"]
+    assert "columns of the contract only" in receipt["refusal"]["next"]
+
+
+def test_p17_a_contract_of_10_000_columns_is_refused_at_once(tmp_path: Path) -> None:
+    columns = "".join(f"  - {{name: c{number}, logicalType: string}}\n" for number in range(10_000))
+    (tmp_path / "wide.yaml").write_text(contract_file(tmp_path).read_text().split("  - {name")[0] + columns)
+    began = time.process_time()
+    receipt, _, _ = alone(tmp_path / "sent", b"x\n", tmp_path / "wide.yaml")
+    assert time.process_time() - began < 10
+    assert "10000 columns, more than 2000" in receipt["refusal"]["found"]
+
+
+def test_a_file_with_a_forbidden_column_leaves_none_of_its_bytes(tmp_path: Path) -> None:
+    contract = contract_file(tmp_path, more="- {property: forbiddenColumns, value: [blood type]}\n")
+    receipt, loaded, quarantined = alone(tmp_path / "sent", GOOD.replace(b"note", b"Blood_Type", 1), contract)
+    assert (receipt["outcome"], loaded, quarantined) == ("refused", [], [])
 
 
 def zipped(*entries: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
