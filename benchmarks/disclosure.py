@@ -27,7 +27,7 @@ CUBE = Cube(
 )
 TOTALS = [CUBE.cell(span) for span in SPANS]
 THRESHOLD = 5
-STUDY = "94 below the threshold, 12 more withheld, 38 printed"
+STUDY = "106 of 144 withheld: 94 below the threshold, 12 more"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,8 @@ def main() -> int:
     table = Table(title="No one can be found: protecting and attacking a year", title_justify="left")
     for name in ("what", "cells", "protect", "attack", "bar"):
         table.add_column(name, justify="right" if name in ("protect", "attack") else "left")
-    told = f"{one.below} below the threshold, {one.more} more withheld, {one.printed} printed"
+    withheld = one.below + one.more
+    told = f"{withheld} of {withheld + one.printed} withheld: {one.below} below the threshold, {one.more} more"
     table.add_row("109 cases", told, f"{one.protecting:.1f} s", f"{one.attacking:.1f} s", "10 s and 60 s")
     table.add_row("the study", STUDY, "5-7 s", "42-50 s", "")
     whole = sum(part.protecting + part.attacking for part in three)

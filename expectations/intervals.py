@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 WHOLE = 1e-6
+EXACT, ANY = 0.0, 1e9  # the gap at which a solver may stop: where its number is asked for, and where any table will do
 SECONDS = 60.0
 
 Places = npt.NDArray[np.int64]
@@ -60,8 +61,10 @@ class System:
         classes: dict[tuple[int, ...], int] = {}
         self._class = np.array([classes.setdefault(tuple(rows), len(classes)) for rows in rows_of], dtype=np.int64)
         self._classes = len(classes)
+        self._is_bounded = np.array([bool(rows) for rows in classes])
         self._sizes = np.bincount(self._class, minlength=self._classes)
-        self._solver = _solver(seconds)
+        self._seconds = seconds  # for each question; the solver's own limit is on all its runs together
+        self._solver = _solver()
         self._solver.addVars(self._classes, np.zeros(self._classes), np.full(self._classes, highspy.kHighsInf))
         columns: list[list[int]] = [[] for _ in printed]
         for rows, column in classes.items():
@@ -91,28 +94,30 @@ class System:
                 np.minimum(lowest, least @ table, out=lowest)
                 np.maximum(highest, most @ table, out=highest)
 
-        first = self._whole_table(np.zeros(self._classes))
+        def sought() -> npt.NDArray[np.float64]:
+            """Costs that lead a solver to a table which answers many open questions at once."""
+            costs = (lowest > 0) @ least - (highest < reach) @ most
+            return np.where(self._is_bounded, costs, 0).astype(float)
+
+        first = self._whole_table(np.zeros(self._classes), any_will_do=True)
         if first is None:
             raise Contradiction
         learn(first)
         broken = set()
         for place, question in enumerate(questions):
             if highest[place] < reach[place]:
-                answer = self._reaches(most[place], question.reach)
+                answer = self._reaches(most[place], question.reach, sought())
                 if answer is None:
                     broken.add(place)
                 else:
                     learn(answer)
             if lowest[place] > 0:
-                answer = self._empties(least[place])
+                answer = self._empties(least[place], sought())
                 if answer is not None:
                     learn(answer)
-                elif not question.many or not self._can_be(most[place], question.many):
+                elif not question.many or self._reaches(most[place], question.many) is None:
                     broken.add(place)
         return sorted(broken)
-
-    def _can_be(self, touched: Places, many: int) -> bool:
-        return self._reaches(touched, many) is not None
 
     def bounds(self, places: Places) -> tuple[int, int | None]:
         """The smallest and the largest whole value of a sum; no largest one where nothing printed bounds it."""
@@ -128,26 +133,29 @@ class System:
         inside = np.bincount(self._class[places], minlength=self._classes)
         return ((inside == self._sizes) & (inside > 0)).astype(np.int64), (inside > 0).astype(np.int64)
 
-    def _empties(self, whole: Places) -> npt.NDArray[np.float64] | None:
+    def _empties(self, whole: Places, costs: Any = 0.0) -> npt.NDArray[np.float64] | None:
         columns = np.flatnonzero(whole).astype(np.int32)
         number = len(columns)
         self._solver.changeColsBounds(number, columns, np.zeros(number), np.zeros(number))
         try:
-            return self._whole_table(np.zeros(self._classes))
+            return self._whole_table(costs + np.zeros(self._classes), any_will_do=True)
         finally:
             self._solver.changeColsBounds(number, columns, np.zeros(number), np.full(number, highspy.kHighsInf))
 
-    def _reaches(self, touched: Places, reach: int) -> npt.NDArray[np.float64] | None:
+    def _reaches(self, touched: Places, reach: int, costs: Any = 0.0) -> npt.NDArray[np.float64] | None:
         columns = np.flatnonzero(touched).astype(np.int32)
         row = self._solver.getNumRow()
         self._solver.addRow(float(reach), highspy.kHighsInf, len(columns), columns, np.ones(len(columns)))
         try:
-            return self._whole_table(np.zeros(self._classes))
+            return self._whole_table(costs + np.zeros(self._classes), any_will_do=True)
         finally:
             self._solver.deleteRows(1, np.array([row], dtype=np.int32))
 
-    def _whole_table(self, costs: Any, may_be_unbounded: bool = False) -> npt.NDArray[np.float64] | None:
+    def _whole_table(
+        self, costs: Any, may_be_unbounded: bool = False, any_will_do: bool = False
+    ) -> npt.NDArray[np.float64] | None:
         """The cheapest whole table that agrees with everything printed; nothing if there is none (or no end to it)."""
+        self._solver.setOptionValue("mip_rel_gap", ANY if any_will_do else EXACT)
         columns = np.arange(self._classes, dtype=np.int32)
         self._solver.changeColsCost(self._classes, columns, np.asarray(costs, dtype=float))
         if not self._solve(may_be_unbounded):
@@ -164,6 +172,7 @@ class System:
             self._solver.changeColsIntegrality(self._classes, columns, kinds)
 
     def _solve(self, may_be_unbounded: bool) -> bool:
+        self._solver.setOptionValue("time_limit", self._solver.getRunTime() + self._seconds)
         self._solver.run()
         status = self._solver.getModelStatus()
         if status == highspy.HighsModelStatus.kOptimal:
@@ -179,9 +188,9 @@ class System:
         return np.array(self._solver.getSolution().col_value)
 
 
-def _solver(seconds: float) -> highspy.Highs:
+def _solver() -> highspy.Highs:
     solver = highspy.Highs()
     # One thread always: two solvers with different numbers of threads in one process end without a status.
-    for name, value in {"output_flag": False, "threads": 1, "random_seed": 0, "time_limit": seconds}.items():
+    for name, value in {"output_flag": False, "threads": 1, "random_seed": 0}.items():
         solver.setOptionValue(name, value)
     return solver

@@ -27,7 +27,9 @@ import numpy.typing as npt
 from publish.cube import YEAR, Cell, Counts, Cube, level
 
 CLOSE = 1e-6  # a solver's number is taken as whole within this
-FIRST_WALK, NEXT_WALK, STRIDE = 60_000, 600, 8  # steps of the search without a solver, and between two looks
+WALK, STRIDE = 20_000, 8  # steps of the search without a solver, and between two looks
+SECONDS = 600.0  # for one answer of the solver; without one, nothing is printed
+ANY = 1e9  # the gap at which the solver may stop: any whole table that keeps the rule will do
 UNIQUE = 2  # what a cell of no table must be able to reach: nobody is provably alone
 
 
@@ -95,11 +97,9 @@ class _Withdrawal:
         if any(self.values[self.cube.place[cell]] < self.request.threshold for cell in self.request.printed):
             raise Stuck  # printed once by other rules; nothing withdrawn now can take it back
         self.pattern = self._patterns()
-        self._wander(FIRST_WALK)
+        self._wander(WALK)
         while unmet := self._unmet():
-            if self._meet(unmet[0]):
-                self.pattern = self._patterns()
-            self._wander(NEXT_WALK)
+            self._meet(unmet[0])
         return frozenset(self.printed)
 
     def _wander(self, steps: int) -> None:
@@ -171,29 +171,31 @@ class _Withdrawal:
         high = [(int(number), True) for number in np.flatnonzero(self.highest < reach)]
         return sorted(low + high, key=lambda need: (self.levels[need[0]], need))
 
-    def _meet(self, need: tuple[int, bool]) -> bool:
-        """Find a witness for one need, taking back what stands in its way; whether anything was taken back."""
+    def _meet(self, need: tuple[int, bool]) -> None:
+        """Find a witness for one need, taking back what stands in its way."""
         number, upward = need
         reach = int(self._needs()[1][number]) if upward else 0
         inner = self.cube.inner(self.cube.cells[number])
-        table = self._rigid().table(inner, reach, upward)
-        if table is not None:
-            self._keep(table)
-            return False
-        bent = self.solver.bent(inner, reach, upward, whole=False)
-        self.printed -= set(bent)
-        self.solver.release(bent)
-        self.rigid = None
-        table = self._rigid().table(inner, reach, upward)
-        if table is None:  # enough for fractions, but not for whole cases
-            bent = self.solver.bent(inner, reach, upward, whole=True)
+        if self._shown(inner, reach, upward):
+            return
+        for whole in (False, True):  # what is enough for fractions may not be for whole cases
+            bent = self.solver.bent(inner, reach, upward, whole=whole)
             self.printed -= set(bent)
             self.solver.release(bent)
             self.rigid = None
-            table = self._rigid().table(inner, reach, upward)
-        if table is None:
-            raise Stuck
-        self._keep(table)
+            if self._shown(inner, reach, upward):
+                return
+        raise Stuck
+
+    def _shown(self, inner: npt.NDArray[np.int64], reach: int, upward: bool) -> bool:
+        """Whether a witness was found. It is one that speaks for as many other unmet needs as it can."""
+        zero, needed = self._needs()
+        alike = self._rigid()
+        groups = alike.table(inner, reach, upward, low=zero & (self.lowest > 0), high=self.highest < needed)
+        if groups is None:
+            return False
+        lowest, highest = alike.shows(groups)
+        self.lowest, self.highest = np.minimum(self.lowest, lowest), np.maximum(self.highest, highest)
         return True
 
     def _rigid(self) -> _Alike:
@@ -215,14 +217,31 @@ class _Alike:
         groups: dict[tuple[int, ...], int] = {}
         self.group = np.array([groups.setdefault(tuple(row), len(groups)) for row in rows])
         self.sizes = np.bincount(self.group)
+        inside = np.stack([np.bincount(self.group[cube.inner(cell)], minlength=len(groups)) for cell in cube.cells])
+        self.most = (inside > 0).astype(np.int64)
+        self.least = (inside == self.sizes).astype(np.int64)
         self.solver = _quiet()
+        self.solver.setOptionValue("mip_rel_gap", ANY)
         self.solver.addVars(len(groups), np.zeros(len(groups)), np.full(len(groups), highspy.kHighsInf))
         for cell in cells:
             columns = np.unique(self.group[cube.inner(cell)]).astype(np.int32)
             self.solver.addRow(printed[cell], printed[cell], len(columns), columns, np.ones(len(columns)))
 
-    def table(self, inner: npt.NDArray[np.int64], target: int, upward: bool) -> Counts | None:
-        """A table in which a sum is 0, or reaches a target; nothing if there is none."""
+    def table(
+        self,
+        inner: npt.NDArray[np.int64],
+        target: int,
+        upward: bool,
+        low: npt.NDArray[np.bool_],
+        high: npt.NDArray[np.bool_],
+    ) -> Counts | None:
+        """The groups of a table in which a sum is 0, or can reach a target; nothing if there is none.
+
+        Of those that there are, one in which the cells ``low`` are low and the cells ``high`` are high, as far as the
+        solver sees at once: so one answer settles many.
+        """
+        cost = (low @ self.least - high @ self.most).astype(float)
+        self.solver.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
         inside = np.bincount(self.group[inner], minlength=len(self.sizes))
         if upward:
             columns, row = np.flatnonzero(inside).astype(np.int32), self.solver.getNumRow()
@@ -235,7 +254,7 @@ class _Alike:
             self.solver.changeColsBounds(number, columns, np.zeros(number), np.zeros(number))
             groups = self._solved()
             self.solver.changeColsBounds(number, columns, np.zeros(number), np.full(number, highspy.kHighsInf))
-        return None if groups is None else self._spread(groups, inner, upward)
+        return groups
 
     def _solved(self) -> Counts | None:
         if _solve(self.solver) == highspy.HighsModelStatus.kInfeasible:
@@ -253,17 +272,10 @@ class _Alike:
                 return None
         return np.round(found).astype(np.int64)
 
-    def _spread(self, groups: Counts, inner: npt.NDArray[np.int64], upward: bool) -> Counts:
-        # Within a group every share is allowed: into the sum where it must be large, beside it where it must be empty.
-        wanted = np.zeros(len(self.group), dtype=bool)
-        wanted[inner] = True
-        order = np.argsort(wanted != upward, kind="stable")
-        first = np.full(len(groups), -1)
-        for place in order[::-1]:
-            first[self.group[place]] = place
-        table = np.zeros(len(self.group), dtype=np.int64)
-        table[first] = groups
-        return table.reshape(self.shape)
+    def shows(self, groups: Counts) -> tuple[Counts, Counts]:
+        """How low and how high the groups let each cell be: within a group every share is allowed, so a group that a
+        cell holds a part of may lie beside it wholly, or in it wholly."""
+        return self.least @ groups, self.most @ groups
 
 
 class _Bending:
@@ -328,12 +340,13 @@ class _Bending:
 
 def _quiet() -> highspy.Highs:
     solver = highspy.Highs()
-    for name, value in {"output_flag": False, "threads": 1, "random_seed": 0, "time_limit": 600.0}.items():
+    for name, value in {"output_flag": False, "threads": 1, "random_seed": 0}.items():
         solver.setOptionValue(name, value)
     return solver
 
 
 def _solve(solver: highspy.Highs) -> highspy.HighsModelStatus:
+    solver.setOptionValue("time_limit", solver.getRunTime() + SECONDS)  # its own limit is on all runs together
     solver.run()
     status = solver.getModelStatus()
     if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kInfeasible):

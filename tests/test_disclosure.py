@@ -337,6 +337,14 @@ def test_a_solver_that_runs_out_of_time_settles_nothing() -> None:
         slow.broken([Question(cube.inner(cell), 5) for cell in annual(cube) if cell not in totals])
 
 
+def test_the_time_is_given_to_each_question_and_not_to_all_together(pattern: frozenset[Cell]) -> None:
+    known = system(CUBE, COUNTS, pattern, seconds=30.0)
+    known.broken(questions(CUBE, pattern)[1])
+    limit, used = known._solver.getOptionValue("time_limit")[1], known._solver.getRunTime()
+    assert 0 < used < limit - 29.0
+    assert limit > 30.0
+
+
 def test_numbers_that_contradict_each_other_are_no_proof_of_safety() -> None:
     places = np.array([0, 1])
     with pytest.raises(intervals.Contradiction):
