@@ -1,4 +1,4 @@
-"""Sample extracts of family hr: five quarter ends of the workforce, the legal entities and the leaves."""
+"""Sample extracts of family hr: five quarter ends of the workforce, the legal entities, their sites and the leaves."""
 
 from __future__ import annotations
 
@@ -24,33 +24,44 @@ ENTITIES = (
     ("E050", date(2018, 4, 1), "SAMPLE Japan Affiliate", "JP", False, "JP", None, None),
 )
 
+CLOSED_SITE = ("E001", 5)
+
 WORKER_MONTH = columns(
     "as_of_date worker_key person_key source_system legal_entity_code worker_category home_or_host employment_status "
     "org_unit_code site_code country_iso2 work_language grade_group role_flags role_flag_since start_date end_date "
     "birth_year_band fte collective_agreement agency_code"
 )
 ENTITY = columns("entity_code valid_from name country_iso2 consolidated region policy_adopted_on valid_to")
+SITE = columns("site_code valid_from entity_code country_iso2 work_languages contact_point_since valid_to")
 LEAVE = columns("worker_key leave_start leave_class leave_end expected_return")
 
 
 def extracts() -> list[Extract]:
-    """The three extracts of family hr."""
+    """The four extracts of family hr."""
     return [
         Extract("hr", "worker_month", "SAMPLE HR", taken(5), WORKER_MONTH, _worker_months()),
         Extract("hr", "entity", "SAMPLE legal entity register", taken(4), ENTITY, _entities()),
+        Extract("hr", "site", "SAMPLE site register", taken(4, 2), SITE, _sites()),
         Extract("hr", "leave", "SAMPLE HR", taken(5, 2), LEAVE, _leaves()),
     ]
 
 
 def _worker_months() -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
-    everyone = [(worker, _before_status(worker), _after_status(worker)) for worker in workers()]
+    everyone = [(worker, _before_status(worker), *_after_status(worker)) for worker in workers()]
     for index, quarter in enumerate(QUARTERS):
         day = quarter.end
         as_of = str(day)
         rows += [
-            (as_of, *before, worker.status if worker.leave is None else worker.status_on(day), *after)
-            for worker, before, after in everyone
+            (
+                as_of,
+                *before,
+                worker.status if worker.leave is None else worker.status_on(day),
+                *place,
+                *(role if worker.role_since is None or worker.role_since <= day else ("", "")),
+                *after,
+            )
+            for worker, before, place, role, after in everyone
             if worker.first <= index <= worker.last
         ]
     return rows
@@ -68,21 +79,21 @@ def _before_status(worker: Worker) -> tuple[str, ...]:
     )
 
 
-def _after_status(worker: Worker) -> tuple[str, ...]:
+def _after_status(worker: Worker) -> tuple[tuple[str, ...], tuple[str, str], tuple[str, ...]]:
+    """Where somebody works, in which role, and the rest of the row."""
     country, language = PLACE[worker.entity]
     number = worker.number
     agency = worker.category in ("DISPATCHED", "SECURITY_CONTRACTOR")
     part_time = worker.category in ("PART_TIME", "TEMPORARY")
-    grade = "OFFICER" if worker.category == "OFFICER" else ("STAFF", "STAFF", "STAFF", "MANAGER", "SENIOR")[number % 5]
-    covered = worker.category == "REGULAR" and grade == "STAFF"
-    return (
+    covered = worker.category == "REGULAR" and number % 5 < 3
+    place = (
         f"{worker.entity}-U{number % 24:02d}",
         f"{worker.entity}-S{number % 6:02d}",
         country,
         language,
-        grade,
-        worker.role,
-        str(worker.role_since or ""),
+        worker.grade,
+    )
+    rest = (
         str(worker.start),
         # A quarter-end snapshot does not know yet who is going to leave.
         str(worker.end) if worker.status == "TERMINATED" else "",
@@ -91,12 +102,30 @@ def _after_status(worker: Worker) -> tuple[str, ...]:
         truth(covered),
         f"AG{number % 7:02d}" if agency else "",
     )
+    return place, (worker.role, str(worker.role_since or "")), rest
 
 
 def _entities() -> list[tuple[object, ...]]:
     return [
         (code, since, name, country, truth(consolidated), region, adopted, until)
         for code, since, name, country, consolidated, region, adopted, until in ENTITIES
+    ]
+
+
+def _sites() -> list[tuple[object, ...]]:
+    """Six sites of each company; the last one of the parent was closed within the year."""
+    return [
+        (
+            f"{code}-S{number:02d}",
+            since,
+            code,
+            PLACE[code][0],
+            PLACE[code][1],
+            None,
+            date(2022, 12, 31) if (code, number) == CLOSED_SITE else None,
+        )
+        for code, since in sorted({code: since for code, since, *_ in reversed(ENTITIES)}.items())
+        for number in range(6)
     ]
 
 

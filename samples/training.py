@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from random import Random
 
 from samples.extract import QUARTERS, Extract, columns, day_between, moment, office_moment, seeded, taken, truth
-from samples.workforce import PARENT, PLACE, Worker, in_training, workers
+from samples.workforce import PARENT, PLACE, ROLES, SECURITY_TRAINED, Worker, in_training, workers
 
 LMS = "SAMPLE LMS"
 RETAKES = 333
@@ -53,6 +53,22 @@ HOTLINE_STAFF_SESSIONS = (
     (date(2022, 11, 16), date(2022, 11, 16), "BUSINESS_UNIT"),
     (date(2022, 12, 21), date(2023, 1, 18), "SITE"),  # counts in the quarter in which it was held
 )
+
+# Courses of roles: programme -> code, role that it is for, and whether it is held as a session.
+ROLE_COURSES = {
+    "NEW_MANAGER": ("NMG-201", "NEW_MANAGER", False),
+    "HIGH_RISK_WORKSHOP": ("HRW-402", "INTL_HIGH_RISK", True),
+    "LEGAL_COMPLIANCE": ("LGL-403", "LEGAL_COMPLIANCE", True),
+    "PROCUREMENT": ("PRC-405", "PROCUREMENT", False),
+    "SECURITY": ("SEC-404", "SECURITY", False),
+}
+SESSION_OF = {"HIGH_RISK_WORKSHOP": date(2022, 10, 19), "LEGAL_COMPLIANCE": date(2023, 1, 17)}
+MANAGERS_REFRESHED = 0.7  # of the managers in post
+LECTURE = date(2022, 12, 14)
+LECTURE_LIVE, LECTURE_REPLAY, LECTURE_BOTH = 180, 95, 20  # who did both is among both numbers
+# Further courses about a theme of human rights: code -> theme, minutes, how many of the parent's workers passed it.
+THEMES = {"AIB-101": ("BIOMETRICS_AI", 30, 900), "DIV-101": ("DIVERSITY", 45, 1_400)}
+THEME_RETAKES = 25
 
 COURSE = columns(
     "course_code revision programme_code title language theme nominal_minutes pass_mark valid_from valid_to alias_of"
@@ -110,6 +126,19 @@ def _courses() -> list[tuple[object, ...]]:
         ("OFF-301", "2021-04", "NEW_OFFICER", "Harassment and human rights", "ja", None, 120, None, first, None, None),
         ("SEC-101", "2021-04", None, "Handling of visitors' badges", "ja", None, 15, None, first, None, None),
     ]
+    for programme, code, title in (
+        ("NEW_MANAGER", "NMG-201", "Labor management and harassment: new managers"),
+        ("MANAGER_REFRESH", "MGR-202", "Labor management and harassment: managers in post"),
+        ("DOWNSTREAM_LECTURE", "DVL-401", "Human rights risks in the downstream value chain"),
+        ("HIGH_RISK_WORKSHOP", "HRW-402", "Operations in high-risk areas"),
+        ("LEGAL_COMPLIANCE", "LGL-403", "Human rights for lawyers"),
+        ("SECURITY", "SEC-404", "Human rights policy for security personnel"),
+        ("PROCUREMENT", "PRC-405", "Sustainable procurement"),
+    ):
+        rows.append((code, "2022-04", programme, title, "ja", None, 60, None, second, None, None))
+    for code, (theme, minutes, _) in THEMES.items():
+        programme = "AI_BIOMETRICS" if theme == "BIOMETRICS_AI" else None
+        rows.append((code, "2022-04", programme, f"SAMPLE {theme}", "ja", theme, minutes, "80.00", second, None, None))
     return rows
 
 
@@ -142,7 +171,9 @@ def _completions() -> list[tuple[object, ...]]:
     random = seeded("completions")
     rows: list[tuple[object, ...]] = []
 
-    def add(worker: Worker, when: str, year: int, *, course: str = "", passed: bool = True) -> None:
+    def add(
+        worker: Worker, when: str, year: int, *, course: str = "", passed: bool = True, mode: str = "ELEARNING"
+    ) -> None:
         rows.append(
             (
                 LMS,
@@ -154,7 +185,7 @@ def _completions() -> list[tuple[object, ...]]:
                 "ELEARN-COMPLETE" if passed else "ELEARN-FAIL",
                 truth(passed),
                 f"{random.randrange(80, 101) if passed else random.randrange(30, 79)}.00",
-                "ELEARNING",
+                mode,
                 when,
             )
         )
@@ -191,7 +222,48 @@ def _completions() -> list[tuple[object, ...]]:
             add(worker, moment(date(2023, 4, 1), 32_399 * index // (APRIL_IN_UTC_MARCH - 1)), 2023)
         else:
             add(worker, office_moment(random, day_between(random, date(2023, 4, 2), date(2023, 4, 9))), 2023)
+    random = seeded("completions of other courses")
+    for worker, course, mode in _other_passes():
+        add(worker, office_moment(random, _other_day(random, course)), 2023, course=course, mode=mode)
     return rows
+
+
+def _other_day(random: Random, course: str) -> date:
+    return day_between(random, LECTURE if course == "DVL-401" else date(2022, 6, 1), date(2023, 3, 30))
+
+
+def lecture_audience() -> tuple[list[Worker], list[Worker]]:
+    """Who was at the lecture live, and who watched its recording; some did both."""
+    staff = [worker for worker in workers() if worker.entity in (PARENT, "E003") and worker.outcome == "PASSED"]
+    staying = [worker for worker in staff if worker.first == 0 and worker.last == 4][::40]
+    return staying[:LECTURE_LIVE], staying[LECTURE_LIVE - LECTURE_BOTH :][:LECTURE_REPLAY]
+
+
+def trained_in_role(programme: str) -> list[Worker]:
+    """Who holds the role of a programme and had its training in FY2023."""
+    _, role, _ = ROLE_COURSES[programme]
+    trained = [worker for worker in workers() if worker.role == role and worker.role_since == date(2022, 4, 1)]
+    trained = trained[: ROLES[role][1]]
+    if programme == "SECURITY":
+        guards = [worker for worker in workers() if worker.category == "SECURITY_CONTRACTOR"]
+        trained += [worker for worker in guards if worker.entity == PARENT][:SECURITY_TRAINED]
+    return trained
+
+
+def _other_passes() -> list[tuple[Worker, str, str]]:
+    """Passes of courses other than the annual one: who, which course, how it was taken."""
+    passes: list[tuple[Worker, str, str]] = []
+    for programme, (code, _, is_session) in ROLE_COURSES.items():
+        if not is_session:
+            passes += [(worker, code, "ELEARNING") for worker in trained_in_role(programme)]
+    in_post = [worker for worker in workers() if worker.grade == "MANAGER" and not worker.host and worker.last == 4]
+    refreshed = [worker for worker in in_post if worker.role_since != date(2022, 4, 1) and worker.status == "ACTIVE"]
+    passes += [(worker, "MGR-202", "ELEARNING") for worker in refreshed[: round(len(refreshed) * MANAGERS_REFRESHED)]]
+    passes += [(worker, "DVL-401", "REPLAY") for worker in lecture_audience()[1]]
+    for code, (_, _, number) in THEMES.items():
+        takers = [worker for worker in in_training() if worker.entity == PARENT and worker.last == 4][::-9][:number]
+        passes += [(worker, code, "ELEARNING") for worker in takers + takers[:THEME_RETAKES]]
+    return passes
 
 
 def _pass_day(random: Random, worker: Worker) -> date:
@@ -247,6 +319,10 @@ def _sessions() -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     hold("OFF", "NEW_OFFICER", "OFF-301", date(2021, 5, 19), date(2021, 5, 19), earlier)
     hold("OFF", "NEW_OFFICER", "OFF-301", date(2022, 5, 18), date(2022, 5, 18), first)
     hold("OFF", "NEW_OFFICER", "OFF-301", date(2022, 11, 16), date(2022, 11, 16), second + first[:OFFICERS_TWICE])
+    hold("DVL", "DOWNSTREAM_LECTURE", "DVL-401", LECTURE, LECTURE, lecture_audience()[0])
+    for programme, day in SESSION_OF.items():
+        course = ROLE_COURSES[programme][0]
+        hold(course[:3], programme, course, day, day, trained_in_role(programme))
     return sessions, attendances
 
 

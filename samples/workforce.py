@@ -58,6 +58,24 @@ SECONDED = (("E004", "E001", 40), ("E001", "E002", 3))  # host, home, persons
 NOT_STARTED, TERMINATED = 12, 8  # rows of the last snapshot that stand for nobody at work
 
 INTERVIEWERS, HOTLINE_STAFF = 760, 12
+# Interviewers in the order in which they attended, by the day on which they began to interview: the first were trained
+# the year before, the next on that very day, others only after it, and the last never.
+INTERVIEWING_SINCE = {
+    date(2022, 4, 1): 640,
+    date(2023, 2, 22): 30,
+    date(2022, 10, 3): 32,
+    date(2022, 7, 1): 58,
+}
+# Other roles of the parent's workers: how many hold it, and of these how many had its training in FY2023.
+ROLES = {
+    "NEW_MANAGER": (120, 108),
+    "INTL_HIGH_RISK": (85, 61),
+    "LEGAL_COMPLIANCE": (64, 58),
+    "PROCUREMENT": (140, 119),
+    "SECURITY": (25, 22),
+}
+NEW_MANAGERS_OF_ANOTHER_YEAR = 15  # still flagged as new: they are managers in post by now
+SECURITY_TRAINED = 42  # of the contractors of the parent
 
 
 @dataclass(slots=True)
@@ -78,6 +96,15 @@ class Worker:
     end: date | None = None
     leave: tuple[date, date | None, str] | None = None
     outcome: str = "NONE"  # in FY2023's annual course: PASSED, APRIL, FAILED or NONE
+
+    @property
+    def grade(self) -> str:
+        """Group of grades."""
+        if self.category == "OFFICER":
+            return "OFFICER"
+        if self.role == "NEW_MANAGER":
+            return "MANAGER"
+        return ("STAFF", "STAFF", "STAFF", "MANAGER", "SENIOR")[self.number % 5]
 
     @property
     def worker_key(self) -> str:
@@ -171,10 +198,20 @@ def _parent(people: list[Worker]) -> None:
         worker.start = min(worker.start, date(2020, 10, 1))
 
     regular = [worker for worker in passed if worker.category == "REGULAR" and worker.first == 0]
-    for worker in regular[:INTERVIEWERS]:
-        worker.role, worker.role_since = "INTERVIEWER", date(2021, 4, 1)
-    for worker in regular[INTERVIEWERS : INTERVIEWERS + HOTLINE_STAFF]:
+    begun = [day for day, number in INTERVIEWING_SINCE.items() for _ in range(number)]
+    interviewers = sorted(regular[:INTERVIEWERS], key=lambda worker: worker.number)
+    for worker, day in zip(interviewers, begun, strict=True):
+        worker.role, worker.role_since = "INTERVIEWER", day
+    waiting = regular[INTERVIEWERS:]
+    for worker in waiting[:HOTLINE_STAFF]:
         worker.role, worker.role_since = "HOTLINE_STAFF", date(2020, 4, 1)
+    waiting = waiting[HOTLINE_STAFF:]
+    for role, (number, _) in ROLES.items():
+        for worker in waiting[:number]:
+            worker.role, worker.role_since = role, date(2022, 4, 1)
+        waiting = waiting[number:]
+    for worker in waiting[:NEW_MANAGERS_OF_ANOTHER_YEAR]:
+        worker.role, worker.role_since = "NEW_MANAGER", date(2021, 4, 1)
 
 
 def _subsidiaries(people: list[Worker]) -> None:

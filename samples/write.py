@@ -12,12 +12,12 @@ from ingest.contract import contract
 from pipeline.errors import BadSettings
 from pipeline.settings import Settings
 from pipeline.store import canonical_json, sha256_bytes, write_bytes
-from samples import hotline, hr, procurement, register, training
+from samples import hotline, hr, procurement, register, safety, training
 from samples.extract import AS_OF, Extract
 
 
 def write_samples(settings: Settings, *, late: bool = False) -> list[Path]:
-    """Write the 26 sample extracts of FY2023 Q4 into the landing folder and return their data files.
+    """Write the sample extracts of FY2023 Q4 into the landing folder and return their data files.
 
     ``late`` adds one delivery that comes after the release: categories for seven cases of the hotline. A file that is
     there with the same bytes is left alone, so a second call changes nothing.
@@ -39,6 +39,7 @@ def write_samples(settings: Settings, *, late: bool = False) -> list[Path]:
         *hotline.extracts(),
         *training.extracts(),
         *register.extracts(),
+        *safety.extracts(),
     ]
     if late:
         extracts.append(hotline.late_extract())

@@ -154,7 +154,7 @@ def test_a_metric_says_what_it_is(metric: dict[str, str]) -> None:
     assert (metric["denominator_text"] == "") is (metric["value_rule"] == "count")
     assert (metric["target_value"] == "") is (metric["target_direction"] == "none")
     assert (metric["gap_to"] in CORE) is (metric["value_rule"] == "gap")
-    assert (metric["unit"] in ("%", "pp")) is (metric["value_rule"] != "count")
+    assert (metric["unit"] in ("%", "pp")) is (metric["value_rule"] in ("share", "gap"))
 
 
 def test_each_theme_numbers_its_metrics_from_one() -> None:

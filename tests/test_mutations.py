@@ -48,13 +48,18 @@ BY_THE_DAY_OF_THE_CASE = (
 )
 EVERY_KIND = ("and kind in ('CONSULTATION', 'REPORT')", "")
 EVERY_SIGN_IN: dict[str, Changes] = {
+    "int_training_events": (
+        ("select distinct\n    sessions", "select\n    sessions"),
+        ("union\nselect distinct", "union all\nselect distinct"),
+    ),
     "int_training_attendees": (
-        ("sign_ins as (\n    select distinct", "sign_ins as (\n    select"),
+        ("max(case when attended.is_live then 1 else 0 end) = 1 as", "attended.is_live as"),
         (
-            "select distinct\n    quarters.fiscal_quarter,\n    rosters",
-            "select\n    quarters.fiscal_quarter,\n    rosters",
+            "group by\n    quarters.fiscal_quarter,\n    rosters.perimeter,\n    attended.programme_code,\n"
+            "    attended.attendee",
+            "",
         ),
-    )
+    ),
 }
 TWO_CASES = """
     select purged.case_id from stg_hotline__case as purged
@@ -95,7 +100,10 @@ MISTAKES = [
     Mistake(
         "completions counted, not persons",
         {
-            "int_training_population": (("passed as (\n    select distinct", "passed as (\n    select"),),
+            "int_training_population": (
+                ("min(completions.completed_on) as first", "completions.completed_on as first"),
+                ("group by windows.fiscal_quarter, completions.person_key", ""),
+            ),
             "metrics_training": ((COUNTED, "count(distinct counted.person_key)"),),
         },
         "trn_bhr_completion_rate", 87.5, COMPLETIONS,

@@ -27,7 +27,7 @@ from samples.write import write_samples
 CONTRACTS = [
     path
     for path in sorted((PROJECT / "ingest" / "contracts").glob("*/*.yaml"))
-    if "{property: required, value: true}" in path.read_text(encoding="utf-8")
+    if re.search(r"{property: (required|staged), value: true}", path.read_text(encoding="utf-8"))
 ]
 LATE = "allegation-2023-03-31-late.csv"
 
@@ -127,7 +127,7 @@ def one(samples: duckdb.DuckDBPyConnection, question: str) -> Any:
 
 
 def test_there_is_one_file_for_each_contract_with_exactly_its_header(files: list[Path]) -> None:
-    assert len(files) == 26
+    assert len(files) == len(CONTRACTS) > 26
     written = {(file.parent.parent.name, file.parent.name): file for file in files}
     assert sorted(written) == sorted((path.parent.name, path.stem) for path in CONTRACTS)
     for path in CONTRACTS:
@@ -203,7 +203,7 @@ def test_the_same_call_gives_the_same_bytes_and_touches_nothing(settings: Settin
     write_samples(elsewhere)
     assert checksums(tmp_path) == first
     assert {path for path, stamp in stamps.items() if path.stat().st_mtime_ns != stamp} == {changed}
-    assert len(first) == 52
+    assert len(first) == 2 * len(CONTRACTS)
 
 
 def test_samples_are_not_written_into_a_real_installation(settings: Settings, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@
     key          what names a row (default counted.row_key); it is never printed
     bases        the time bases on which it is given
     day          the day that puts a row into a period; without it the population says its fiscal_quarter itself
+    among        condition of the rows that it is about; the others are not looked at
     perimeters   where it is given, for a population with a perimeter; else `perimeter`, the one that it speaks of
     left_out     reason -> condition: a row that meets one is left out for the first that it meets
     counts       condition of the numerator (default: every row that is not left out)
@@ -104,6 +105,9 @@ union all
     {{ figure.day }} between {{ period_start(basis) }} and quarters.quarter_end
     {%- else -%}
     quarters.fiscal_quarter = counted.fiscal_quarter
+    {%- endif -%}
+    {%- if 'among' in figure %}
+        and {{ figure.among }}
     {%- endif -%}
 {%- endmacro %}
 

@@ -70,11 +70,18 @@ group by quarters.fiscal_quarter, quarters.{{ dimension }}
 {%- endmacro %}
 
 
-{# A value from its numerator and denominator: a count, a share in percent, or a share less a target. #}
+{#
+    A value from its numerator and denominator: a count, a share in percent, a share less a target, a ratio as it is or
+    for each hundred or million, or a median, which is the numerator itself.
+#}
 {% macro metric_value(value_rule, of, gap_target) -%}
     case {{ value_rule }}
         when 'count' then {{ of }}.numerator
         when 'share' then 100.0 * {{ of }}.numerator / nullif({{ of }}.denominator, 0)
         when 'gap' then 100.0 * {{ of }}.numerator / nullif({{ of }}.denominator, 0) - {{ gap_target }}
+        when 'ratio' then {{ of }}.numerator / nullif({{ of }}.denominator, 0)
+        when 'per_hundred' then 100.0 * {{ of }}.numerator / nullif({{ of }}.denominator, 0)
+        when 'per_million' then 1000000.0 * {{ of }}.numerator / nullif({{ of }}.denominator, 0)
+        when 'median' then {{ of }}.numerator
     end
 {%- endmacro %}

@@ -1,4 +1,5 @@
--- The parts of a dimension add up to the total. Suppliers by tier do not: one may have been on two tiers.
+-- The parts of a dimension add up to the total. Suppliers by tier do not: one may have been on two tiers. Nor
+-- do medians.
 with
 
 parts as (
@@ -13,6 +14,7 @@ parts as (
     where
         dimension not in ('total', 'tier')
         and value is not null
+        and metric_id not in (select metric_id from {{ ref('dim_metric') }} where value_rule = 'median')
     group by metric_id, perimeter, basis, fiscal_quarter, dimension
 )
 

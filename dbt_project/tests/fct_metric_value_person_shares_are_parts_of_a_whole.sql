@@ -1,13 +1,15 @@
 -- Nobody is counted in a numerator who is not in its denominator.
 select
-    metric_id,
-    perimeter,
-    basis,
-    fiscal_quarter,
-    dimension,
-    dimension_value
-from {{ ref('fct_metric_value') }}
+    figures.metric_id,
+    figures.perimeter,
+    figures.basis,
+    figures.fiscal_quarter,
+    figures.dimension,
+    figures.dimension_value
+from {{ ref('fct_metric_value') }} as figures
+inner join {{ ref('dim_metric') }} as metrics
+    on figures.metric_id = metrics.metric_id
 where
-    is_person_count
-    and denominator is not null
-    and (numerator < 0 or numerator > denominator)
+    figures.is_person_count
+    and metrics.value_rule in ('share', 'gap')
+    and (figures.numerator < 0 or figures.numerator > figures.denominator)

@@ -4,6 +4,7 @@ select
     completions.completion_id,
     learners.person_key,
     courses.programme_code,
+    coalesce(completions.mode, 'ELEARNING') as mode,
     {{ local_date('completions.completed_at') }} as completed_on
 from {{ ref('stg_training__completion') }} as completions
 inner join (

@@ -10,11 +10,18 @@ relationships as (
         workers.worker_category,
         workers.country_iso2,
         workers.work_language,
+        perimeters.region,
+        workers.org_unit_code,
+        workers.site_code,
+        workers.grade_group,
+        workers.role_flags,
+        workers.role_flag_since,
         categories.is_in_training_scope,
         categories.reporter_type,
         coalesce(workers.has_collective_agreement, false) as has_collective_agreement,
         workers.birth_year_band = 'UNDER_MIN' as is_under_minimum_age,
         coalesce(companies.policy_adopted_on <= quarters.quarter_end, false) as is_under_policy,
+        coalesce(surveyed.has_management_system, false) as is_under_management_system,
         -- Concurrent posts and both sides of a secondment are one person, under the relationship that brings the
         -- training duty.
         row_number() over (
@@ -38,6 +45,11 @@ relationships as (
         on
             workers.legal_entity_code = companies.entity_code
             and {{ is_valid_on('quarters.quarter_end', 'companies.valid_from', 'companies.valid_to') }}
+    left join {{ ref('int_companies') }} as surveyed
+        on
+            quarters.fiscal_quarter = surveyed.fiscal_quarter
+            and perimeters.perimeter = surveyed.perimeter
+            and workers.legal_entity_code = surveyed.entity_code
     where workers.employment_status not in ('TERMINATED', 'NOT_STARTED')
 )
 
@@ -50,10 +62,17 @@ select
     worker_category,
     country_iso2,
     work_language,
+    region,
+    org_unit_code,
+    site_code,
+    grade_group,
+    role_flags,
+    role_flag_since,
     is_in_training_scope,
     reporter_type,
     has_collective_agreement,
     coalesce(is_under_minimum_age, false) as is_under_minimum_age,
-    is_under_policy
+    is_under_policy,
+    is_under_management_system
 from relationships
 where standing = 1

@@ -1,0 +1,61 @@
+-- Every company of a perimeter on a quarter's last day, and what it has.
+with
+
+-- Somebody of the company was enrolled in the annual course, by then.
+enrolled as (
+    select distinct
+        quarters.fiscal_quarter,
+        workers.legal_entity_code as entity_code
+    from {{ ref('stg_training__assignment') }} as assignments
+    inner join {{ ref('int_course_programmes') }} as courses
+        on
+            assignments.course_code = courses.course_code
+            and courses.programme_code = 'BHR_ANNUAL'
+    inner join {{ ref('stg_training__learner_xref') }} as learners
+        on assignments.learner_id = learners.learner_id
+    inner join {{ ref('int_quarters') }} as quarters
+        on assignments.assigned_on <= quarters.quarter_end
+    inner join {{ ref('stg_hr__worker_month') }} as workers
+        on
+            quarters.quarter_end = workers.as_of_date
+            and learners.person_key = workers.person_key
+    where workers.employment_status not in ('TERMINATED', 'NOT_STARTED')
+),
+
+-- The latest round of the survey of human rights, safety and health that the company answered, by then.
+surveys as (
+    select
+        quarters.fiscal_quarter,
+        surveys.entity_code,
+        surveys.has_management_system,
+        surveys.opened_on between quarters.year_start and quarters.quarter_end as is_of_this_year,
+        row_number() over (
+            partition by quarters.fiscal_quarter, surveys.entity_code
+            order by surveys.submitted_on desc, surveys.record_id desc
+        ) as standing
+    from {{ ref('stg_register__ohs_survey') }} as surveys
+    inner join {{ ref('int_quarters') }} as quarters
+        on surveys.submitted_on <= quarters.quarter_end
+)
+
+select
+    quarters.fiscal_quarter,
+    companies.perimeter,
+    companies.entity_code,
+    companies.region,
+    companies.entity_code = '{{ var("parent_entity_code") }}' as is_parent,
+    enrolled.entity_code is not null as has_course_access,
+    coalesce(surveys.is_of_this_year, false) as has_answered_survey,
+    coalesce(surveys.has_management_system, false) as has_management_system
+from {{ ref('int_quarters') }} as quarters
+inner join {{ ref('int_entities_in_perimeter') }} as companies
+    on quarters.quarter_end between companies.valid_from and companies.valid_to
+left join enrolled
+    on
+        quarters.fiscal_quarter = enrolled.fiscal_quarter
+        and companies.entity_code = enrolled.entity_code
+left join surveys
+    on
+        quarters.fiscal_quarter = surveys.fiscal_quarter
+        and companies.entity_code = surveys.entity_code
+        and surveys.standing = 1
