@@ -189,6 +189,7 @@ class _Attack:
         for figures in self.releases:
             self._few(figures)
             self._neighbors(figures)
+            self._totals_of_cases(figures)
         return sorted(years)
 
     # The hotline: one system a fiscal year, over all releases.
@@ -353,6 +354,23 @@ class _Attack:
                            if mine is not None and theirs is not None]  # fmt: skip
                 if any(0 < number < self.threshold for number in between):
                     self.report.broken[SMALL] += 1
+
+    def _totals_of_cases(self, figures: Mapping[printed.Key, printed.Numbers]) -> None:
+        """Totals over cases beside the cube: none of a part of it, none by quarter, and none close above another."""
+        yearly, never = set(self.hotline.get("yearly", ())), set(self.hotline.get("never", ()))
+        inside = {}
+        for (metric, perimeter, basis, quarter, dimension, _), (numerator, _, value) in figures.items():
+            if dimension == TOTAL and perimeter == self.hotline["perimeter"] and value is not None:
+                inside[metric, basis, quarter] = value if numerator is None else numerator
+        for (metric, _, basis, quarter, dimension, _), (numerator, _, value) in figures.items():
+            if metric not in yearly | never or value is None:
+                continue
+            by_quarter = basis == "qtr" or FiscalQuarter.parse(quarter).number != 4
+            if metric in never or by_quarter or dimension != TOTAL:
+                self.report.broken[BEYOND] += 1
+            held = inside.get((self.hotline.get("holds", {}).get(metric, ""), basis, quarter))
+            if held is not None and abs((value if numerator is None else numerator) - held) < self.threshold:
+                self.report.broken[SMALL] += 1
 
     def _few(self, figures: Mapping[printed.Key, printed.Numbers]) -> None:
         parts: dict[Codes, dict[str, printed.Numbers]] = {}

@@ -82,7 +82,10 @@ def protect(
     ledger and key give the same result. Raises BuildFailed for a code that the programme does not declare, GateFailed
     where no choice of cells can be safe or the solver gave no answer; neither names a cell or a count.
     """
-    totals = {name: [dict(row) for row in rows if _is_total(row)] for name, rows in tables.items()}
+    totals = {
+        name: [dict(row) for row in rows if _is_total(row) and _may_be_given(row, tables, rules)]
+        for name, rows in tables.items()
+    }
     decimals = {row["metric_id"]: int(row.get("decimals") or 0) for row in tables.get("dim_metric", ())}
     finer = {name: _others(rows, rules) for name, rows in tables.items()}
     step = 0
@@ -399,6 +402,23 @@ def _periods(rows: Sequence[Row]) -> list[list[Row]]:
     for row in rows:
         periods.setdefault((row["basis"], row["fiscal_quarter"]), []).append(row)
     return [periods[period] for period in sorted(periods)]
+
+
+def _may_be_given(row: Row, tables: Mapping[str, Sequence[Row]], rules: Rules) -> bool:
+    """Whether a total may stand in a release: not the parts of the cube, not the quarters of what is given once a year,
+    and not a total that lies so close above another one that the difference is of a few."""
+    programme, metric = rules.programme, row.get("metric_id")
+    if "fiscal_quarter" not in row or metric not in programme.yearly | programme.never:
+        return True
+    when = FiscalQuarter.parse(row["fiscal_quarter"])
+    if metric in programme.never or when.number != YEAR_END or row["basis"] not in ("ytd", "t12m"):
+        return False
+    if row["value"] is None or metric not in programme.holds:
+        return True
+    inside = _find_total(
+        tables.get("metric_values", ()), programme.holds[metric], programme.perimeter, row["basis"], str(when)
+    )
+    return inside is not None and abs(_numerator(row) - _numerator(inside)) >= rules.threshold
 
 
 def _total_of(rows: Sequence[Row], part: Row) -> Row | None:

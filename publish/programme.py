@@ -43,6 +43,9 @@ class Programme:
     total: str
     categorised: str
     claims: Mapping[str, str]
+    yearly: frozenset[str]
+    never: frozenset[str]
+    holds: Mapping[str, str]  # a total -> the total that it holds
     metric_of: Mapping[str, str]  # dimension -> metric
     merged: Mapping[str, Mapping[str, str]]  # dimension -> code of the source -> declared code
     declared: Mapping[str, tuple[str, ...]]
@@ -90,6 +93,9 @@ def programme(file: Path = FILE) -> Programme:
         total=hotline["total"],
         categorised=hotline["categorised"],
         claims=hotline["claims"],
+        yearly=frozenset(hotline.get("yearly", ())),
+        never=frozenset(hotline.get("never", ())),
+        holds=hotline.get("holds", {}),
         metric_of={name: dimension["metric"] for name, dimension in hotline["dimensions"].items()},
         merged=merged,
         declared={name: tuple(codes) for name, codes in hotline["declared"].items()},

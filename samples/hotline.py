@@ -2,7 +2,8 @@
 
 FY2023 has 131 contacts, of which 109 are the first of a case that counts. The others are the second contact of such a
 case through another desk, enquiries, contacts that re-open a case of FY2022, and reports to the Compliance Hotline.
-Seven cases of the last quarter have no category yet; a late delivery gives them one.
+Seven cases of the last quarter have no category yet; a late delivery gives them one. What came from outside Japan and
+through the other channels stands apart: it is of no figure of the hotline's own desks.
 """
 
 from __future__ import annotations
@@ -58,10 +59,46 @@ CONTACT = columns(
 )
 CASE = columns(
     "case_id received_date opened_date alleged_incident_month region entity_code legal_class status determination "
-    "closed_date first_reply_date feedback_date committee_report_id severity"
+    "closed_date first_reply_date feedback_date committee_report_id severity cause_code"
 )
+ACTION = columns("case_id action_no type decided_on due_on done_on owner_division")
+STATUS = columns("case_id changed_at from_status to_status")
+RECATEGORISED = columns("case_id allegation_no changed_at from_category to_category")
 ALLEGATION = columns("case_id allegation_no category is_primary ground right_code")
 CHANNEL = columns("channel valid_from valid_to languages entities reporter_types third_party anonymous last_test_on")
+
+REPLIED_AFTER = {5: 7, 6: 8}  # of thirteen cases, one is answered on the seventh day and one on the eighth
+CAUSES = ("LEADERSHIP", "WORKLOAD", "COMMUNICATION", "PROCESS", "CONDUCT")
+WITHOUT_CAUSE = 9  # every ninth case has none on record
+# Cases of FY2023 that were opened again in its last quarter and closed once more.
+REOPENED_AND_CLOSED = 2
+# Cases whose category was changed: in the quarter after the receipt, and still in the quarter of the receipt.
+CHANGED_LATER, CHANGED_AT_ONCE = 5, 3
+# What came through other channels: channel, region, company, kind of reporter, category, by day of receipt.
+ELSEWHERE = (
+    (date(2022, 2, 14), "SAFECALL_EMEA", "EMEA", "E010", "EMPLOYEE", "POWER_HARASSMENT"),
+    (date(2022, 3, 9), "CCC", "AMERICAS", None, "CUSTOMER", "PRIVACY_AI"),
+    (date(2022, 4, 1), "SAFECALL_EMEA", "EMEA", "E010", "EMPLOYEE", "HUMAN_RELATIONS"),
+    (date(2022, 5, 17), "SAFECALL_EMEA", "EMEA", "E010", "SUPPLIER", "WORKING_TIME_WAGES"),
+    (date(2022, 6, 21), "REGIONAL_AMERICAS", "AMERICAS", "E030", "EMPLOYEE", "DISCRIMINATION"),
+    (date(2022, 7, 8), "CCC", "EMEA", None, "RESIDENT", "COMMUNITY_IMPACT"),
+    (date(2022, 7, 26), "CCC", "APAC", None, "CUSTOMER", "PRIVACY_AI"),
+    (date(2022, 8, 18), "COMPLIANCE_HOTLINE", "APAC", None, "SUPPLIER", "WORKING_TIME_WAGES"),
+    (date(2022, 9, 5), "REGIONAL_AMERICAS", "AMERICAS", "E030", "EMPLOYEE", "WORK_ENVIRONMENT"),
+    (date(2022, 9, 30), "REGIONAL_CHINA", "CHINA", "E040", "EMPLOYEE", "HUMAN_RELATIONS"),
+    (date(2022, 10, 1), "JACER", "APAC", None, "SUPPLIER", "FREEDOM_OF_ASSOCIATION"),
+    (date(2022, 10, 20), "CCC", "AMERICAS", None, "CUSTOMER", "NOT_HR"),
+    (date(2022, 11, 11), "SAFECALL_EMEA", "EMEA", "E010", "SUPPLIER", "RETALIATION"),
+    (date(2022, 12, 2), "REGIONAL_APAC", "APAC", "E020", "EMPLOYEE", "OTHER_HARASSMENT"),
+    (date(2023, 1, 12), "CCC", "EMEA", None, "RESIDENT", "COMMUNITY_IMPACT"),
+    (date(2023, 1, 25), "CCC", "APAC", None, "CUSTOMER", "NOT_HR"),
+    (date(2023, 2, 3), "COMPLIANCE_HOTLINE", "AMERICAS", None, "SUPPLIER", "HEALTH_SAFETY"),
+    (date(2023, 2, 17), "JACER", "APAC", None, "NGO", "WORKING_TIME_WAGES"),
+    (date(2023, 3, 8), "REGIONAL_AMERICAS", "AMERICAS", "E030", "EMPLOYEE", "POWER_HARASSMENT"),
+    (date(2023, 3, 24), "CCC", "AMERICAS", None, "CUSTOMER", "OTHER_HR"),
+    (date(2023, 3, 31), "SAFECALL_EMEA", "EMEA", "E010", "EMPLOYEE", "SEXUAL_HARASSMENT"),
+    (date(2023, 4, 1), "CCC", "EMEA", None, "CUSTOMER", "PRIVACY_AI"),
+)
 
 _WORKERS = "EMPLOYEE;DISPATCHED;FORMER"
 _PARTNERS = f"{_WORKERS};SUPPLIER"
@@ -95,6 +132,9 @@ class Case:
     incident: date | None = None
     second: str = ""
     in_report: bool = True
+    region: str = "JP"
+    entity: str | None = None
+    reporter: str = ""
 
     @property
     def case_id(self) -> str:
@@ -103,11 +143,14 @@ class Case:
 
 
 def extracts() -> list[Extract]:
-    """The four extracts of family hotline, as they are at the first cut."""
+    """The extracts of family hotline, as they are at the first cut."""
     return [
         Extract("hotline", "channel", "SAMPLE hotline register", taken(6), CHANNEL, _channels()),
         Extract("hotline", "contact", SYSTEM, taken(12), CONTACT, _contacts()),
-        Extract("hotline", "case", SYSTEM, taken(12, 2), CASE, _case_rows()),
+        Extract("hotline", "case", SYSTEM, taken(12, 2), CASE, list(case_rows())),
+        Extract("hotline", "action", SYSTEM, taken(12, 4), ACTION, _actions()),
+        Extract("hotline", "status_history", SYSTEM, taken(12, 5), STATUS, _states()),
+        Extract("hotline", "category_history", SYSTEM, taken(12, 6), RECATEGORISED, _recategorised()),
         Extract("hotline", "allegation", SYSTEM, taken(12, 3), ALLEGATION, _allegations()),
     ]
 
@@ -169,6 +212,9 @@ def cases() -> tuple[Case, ...]:
         add(date(2022, 6 + 2 * index, 7), "WORKING_TIME_WAGES", "COMPLIANCE_HOTLINE", kind="REPORT")
     for _ in range(AFTER_THE_YEAR):
         add(date(2023, 4, 3), "HUMAN_RELATIONS").incident = date(2023, 4, 1)
+    for received, channel, region, entity, reporter, category in ELSEWHERE:
+        case = add(received, category, channel, kind="REPORT", region=region, entity=entity, reporter=reporter)
+        case.in_report = False
     return tuple(made)
 
 
@@ -182,7 +228,7 @@ def _contacts() -> list[tuple[object, ...]]:
         method = random.choice(
             ("PHONE", "EMAIL", "WEB", "WEB", "IN_PERSON" if channel == "HRH_SITE_DESK" else "LETTER")
         )
-        reporter = random.choice(("EMPLOYEE",) * 8 + ("DISPATCHED", "FORMER"))
+        reporter = case.reporter or random.choice(("EMPLOYEE",) * 8 + ("DISPATCHED", "FORMER"))
         rows.append((channel, number, method, submitted_at, "ja", kind, reporter, identity, case.case_id))
 
     for case in cases():
@@ -198,7 +244,9 @@ def _contacts() -> list[tuple[object, ...]]:
     return rows
 
 
-def _case_rows() -> list[tuple[object, ...]]:
+@cache
+def case_rows() -> tuple[tuple[object, ...], ...]:
+    """The case files, one row a case."""
     random = seeded("hotline case files")
     findings = ("SUBSTANTIATED", "PARTLY", "UNSUBSTANTIATED", "UNSUBSTANTIATED", "INSUFFICIENT_INFO", "REFERRED")
     rows: list[tuple[object, ...]] = []
@@ -211,8 +259,12 @@ def _case_rows() -> list[tuple[object, ...]]:
         if case.reopened_on is not None:
             status, closed = "REOPENED", None
         entity = random.choice(("E001",) * 7 + ("E003", "E003", "E004", None))
+        if case.region != "JP":
+            entity = case.entity
         harassment = case.category.endswith("HARASSMENT")
         reply = case.received + timedelta(days=random.randrange(0, 6))
+        if case.number % 13 in REPLIED_AFTER:
+            reply = case.received + timedelta(days=REPLIED_AFTER[case.number % 13])
         quarter = FiscalQuarter.containing(case.received)
         reported = case.in_report and case.kind != "ENQUIRY" and case.received <= AS_OF
         rows.append(
@@ -221,7 +273,7 @@ def _case_rows() -> list[tuple[object, ...]]:
                 case.received,
                 case.received,
                 case.incident,
-                "JP",
+                case.region,
                 entity,
                 "CONSULTATION" if case.kind == "ENQUIRY" else "INTERNAL_RULE" if harassment else "WPA_REPORT",
                 status,
@@ -231,8 +283,77 @@ def _case_rows() -> list[tuple[object, ...]]:
                 closed,
                 f"RCCC-{quarter}" if reported else None,
                 "SEVERE" if random.random() < 0.04 else "OTHER",
+                CAUSES[case.number % len(CAUSES)] if closed and case.number % WITHOUT_CAUSE else None,
             )
         )
+    return tuple(rows)
+
+
+def _files() -> dict[str, dict[str, Any]]:
+    return {str(row[0]): dict(zip(CASE, row, strict=True)) for row in case_rows()}
+
+
+def _actions() -> list[tuple[object, ...]]:
+    """One action for each case that was substantiated; some are done late, and some are not done."""
+    random = seeded("hotline actions")
+    rows: list[tuple[object, ...]] = []
+    for number, file in enumerate(
+        file for file in _files().values() if file["determination"] in ("SUBSTANTIATED", "PARTLY")
+    ):
+        kind = ("REMEDY", "DISCIPLINE", "TRAINING", "PROCESS", "NONE")[number % 5]
+        due = file["closed_date"] + timedelta(days=30)
+        done: date | None = due + timedelta(days=random.randrange(-20, 15))
+        if number % 11 == 3 or (done is not None and done > AS_OF):
+            done = None
+        division = ("HR", "BUSINESS_UNIT", "COMPLIANCE")[number % 3]
+        rows.append((file["case_id"], 1, kind, file["closed_date"], due, None if kind == "NONE" else done, division))
+    return rows
+
+
+def reopened_and_closed() -> list[Case]:
+    """Cases that were closed, opened again in the last quarter, and closed once more in it."""
+    files = _files()
+    within = [
+        case
+        for case in cases()
+        if case.region == "JP" and case.kind == "CONSULTATION" and case.received < date(2022, 12, 1)
+        if (files[case.case_id]["closed_date"] or date(1, 1, 1)) >= date(2023, 1, 25)
+    ]
+    return within[:REOPENED_AND_CLOSED]
+
+
+def _states() -> list[tuple[object, ...]]:
+    """New when received, closed when closed, and what befell those that were opened again."""
+    random = seeded("hotline states")
+    files = _files()
+    again = {case.number for case in reopened_and_closed()}
+    rows: list[tuple[object, ...]] = []
+    for case in cases():
+        closed = files[case.case_id]["closed_date"]
+        steps: list[tuple[date, str | None, str]] = [(case.received, None, "NEW")]
+        if case.number in again:
+            steps += [(case.received + timedelta(days=9), "NEW", "CLOSED"), (date(2023, 1, 16), "CLOSED", "REOPENED")]
+        if case.reopened_on is not None:
+            steps += [(date(2022, 4, 8), "NEW", "CLOSED"), (case.reopened_on, "CLOSED", "REOPENED")]
+        if closed is not None:
+            steps.append((closed, steps[-1][2], "CLOSED"))
+        rows += [(case.case_id, office_moment(random, day), before, after) for day, before, after in steps]
+    return rows
+
+
+def _recategorised() -> list[tuple[object, ...]]:
+    """Main allegations that had another category first."""
+    random = seeded("hotline categories")
+    settled = [
+        case for case in cases() if case.region == "JP" and case.kind == "CONSULTATION" and not case.open_category
+    ]
+    year = [case for case in settled if date(2022, 4, 1) <= case.received <= AS_OF]
+    third = [case for case in year if FiscalQuarter.containing(case.received).number == 3]
+    rows: list[tuple[object, ...]] = []
+    for case in third[:CHANGED_LATER]:
+        rows.append((case.case_id, 1, office_moment(random, date(2023, 1, 18)), "OTHER_HR", case.category))
+    for case in third[CHANGED_LATER : CHANGED_LATER + CHANGED_AT_ONCE]:
+        rows.append((case.case_id, 1, office_moment(random, date(2022, 12, 29)), "OTHER_HR", case.category))
     return rows
 
 

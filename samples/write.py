@@ -12,7 +12,7 @@ from ingest.contract import contract
 from pipeline.errors import BadSettings
 from pipeline.settings import Settings
 from pipeline.store import canonical_json, sha256_bytes, write_bytes
-from samples import hotline, hr, procurement, register, safety, training
+from samples import conduct, hotline, hr, procurement, register, safety, training
 from samples.extract import AS_OF, Extract
 
 
@@ -40,6 +40,7 @@ def write_samples(settings: Settings, *, late: bool = False) -> list[Path]:
         *training.extracts(),
         *register.extracts(),
         *safety.extracts(),
+        *conduct.extracts(),
     ]
     if late:
         extracts.append(hotline.late_extract())

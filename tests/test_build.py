@@ -480,7 +480,10 @@ def test_a_round_that_was_opened_is_measured_over_every_company(mended: Built) -
 
 
 def test_figures_that_nothing_touched_stay(sample: Built, mended: Built) -> None:
-    touched = "('trn_hotline_staff_sessions', 'gov_salient_officer_rate', 'wrk_ohs_selfcheck_response_rate')"
+    touched = (
+        "('trn_hotline_staff_sessions', 'trn_hotline_staff_trained_rate', 'gov_salient_officer_rate',"
+        " 'wrk_ohs_selfcheck_response_rate')"
+    )
     query = (
         f"select * from fct_metric_value where metric_id not in {touched} and metric_id not like 'grv_%' order by all"
     )

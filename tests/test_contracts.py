@@ -25,8 +25,8 @@ EXTRACTS = {
     "training": "course assignment completion session attendance learner_xref",
     "register": "salient_issue policy policy_adoption board_report committee_meeting dialogue initiative msa_statement "
     "goal hria mitigation high_risk_country customer_check sanctions_screen end_use ai_review ai_inspection "
-    "child_rights_check ohs_selfcheck ohs_survey ohs_finding accident fine awareness_message hotline_roster "
-    "channel_test site_contact",
+    "child_rights_check ohs_selfcheck ohs_survey ohs_finding accident fine awareness_message "
+    "confidentiality_breach hotline_roster channel_test site_contact",
 }
 # What would tie a matter of the hotline to a human being.
 OF_A_PERSON = {"person_key", "worker_key", "learner_id", "employee_id", "user_id", "reporter_id"}

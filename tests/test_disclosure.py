@@ -305,6 +305,34 @@ def test_a_column_that_nobody_foresaw_is_emptied_with_the_cell() -> None:
     assert [row["rank_hint"] for row in result.tables["training"]] == [None, None]
 
 
+def given(metric: str, quarter: FiscalQuarter, value: float, basis: str = "ytd") -> bool:
+    """Whether a release has the total of a metric, beside 100 cases of the hotline."""
+    rows = [
+        breakdown_row(
+            "ALL", number, None, name, dimension="total", basis=basis, perimeter=where, fiscal_quarter=str(quarter)
+        )
+        for name, where, number in ((programme().total, "jp", 100), (metric, "grp", value))
+    ]
+    result = disclosure.protect(
+        {"metric_values": rows}, disclosure.Inner([]), FiscalQuarter(2024, 1), disclosure.Rules(programme(), KEY)
+    )
+    return metric in {row["metric_id"] for row in result.tables["metric_values"]}
+
+
+def test_totals_of_a_few_cases_are_given_once_a_year_and_a_part_of_the_cube_never() -> None:
+    end, earlier = FiscalQuarter(2023, 4), FiscalQuarter(2023, 3)
+    assert given("grv_retaliation_allegations", end, 1)
+    assert not given("grv_retaliation_allegations", earlier, 1)
+    assert not given("grv_retaliation_allegations", end, 1, basis="qtr")
+    assert not given("grv_anonymous_share", end, 26)
+    assert given("grv_open_cases", earlier, 27, basis="asof")
+
+
+@pytest.mark.parametrize(("value", "is_given"), [(100, False), (104, False), (105, True)])
+def test_a_total_that_lies_close_above_another_is_not_given(value: int, is_given: bool) -> None:
+    assert given("grv_reports_all_channels", FiscalQuarter(2023, 4), value) is is_given
+
+
 # Twins, the solver, and the walls between rooms.
 
 

@@ -106,6 +106,38 @@ def test_json_records_are_searched_too(first: tuple[Settings, Path], tmp_path: P
     assert attack.attack(settings, [tmp_path / "r1"]).broken[attack.SMALL] == 1
 
 
+YEAR_END, EARLIER = str(QUARTER), str(QUARTER.previous())
+
+
+@pytest.mark.parametrize(
+    ("metric", "basis", "quarter", "above", "rule"),
+    [
+        ("grv_retaliation_allegations", "ytd", YEAR_END, None, None),
+        ("grv_retaliation_allegations", "ytd", EARLIER, None, attack.BEYOND),
+        ("grv_retaliation_allegations", "qtr", YEAR_END, None, attack.BEYOND),
+        ("grv_anonymous_share", "ytd", YEAR_END, None, attack.BEYOND),
+        ("grv_reports_all_channels", "ytd", YEAR_END, 0, attack.SMALL),
+        ("grv_reports_all_channels", "ytd", YEAR_END, 4, attack.SMALL),
+        ("grv_reports_all_channels", "ytd", YEAR_END, 5, None),
+    ],
+)
+def test_a_total_by_quarter_of_a_part_or_close_above_another_is_found(
+    first: tuple[Settings, Path],
+    tmp_path: Path,
+    metric: str,
+    basis: str,
+    quarter: str,
+    above: int | None,
+    rule: str | None,
+) -> None:
+    settings, folder = first
+    shutil.copytree(folder, tmp_path / "r1")
+    value = 30 if above is None else int(year().sum()) + above
+    row = {"metric_id": metric, "perimeter": "grp", "basis": basis, "fiscal_quarter": quarter, "value": value}
+    (tmp_path / "r1" / "more.json").write_text(json.dumps([row]))
+    assert attack.attack(settings, [tmp_path / "r1"]).broken == ({rule: 1} if rule else {})
+
+
 def test_a_printed_primary_cell_is_found_in_the_files(first: tuple[Settings, Path], tmp_path: Path) -> None:
     settings, folder = first
     values = PLAN.cube.sums(year())

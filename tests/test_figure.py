@@ -26,7 +26,7 @@ COUNTED = {
     "trn_bhr_completion_rate": {"numerator": 19_092, "denominator only": 22_200 - 19_092},
 }
 LEFT_OUT = {
-    "grv_hrh_cases_reported": [9, 6, 4, 3],
+    "grv_hrh_cases_reported": [22, 9, 6, 4],
     "trn_bhr_completion_rate": [3719, 300, 103, 20],
     "sup_declaration_spend_rate": [96, 25],
 }

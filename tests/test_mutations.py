@@ -276,7 +276,7 @@ def test_a_zero_claimed_while_cases_wait_for_their_category_is_another_state(
     workshop: Workshop, right: dict[str, tuple[object, ...]]
 ) -> None:
     metric = "grv_forced_labour_trafficking_reports"
-    wrong = headline(workshop, {"metrics_grievance": (("uncategorised.fiscal_quarter is not null as", "false as"),)})
+    wrong = headline(workshop, {"int_hotline_quarters": (("uncategorised.fiscal_quarter is not null as", "false as"),)})
     assert right[metric] == (0, 0, None, "PROVISIONAL_UNCATEGORISED", "NO_TARGET")
     assert wrong[metric] == (0, 0, None, "MEASURED_ZERO", "NO_TARGET")
     assert {other for other in right if wrong[other] != right[other]} == {metric}

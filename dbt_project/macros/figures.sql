@@ -18,7 +18,7 @@
     dimensions   dimension -> what a row says of it
     since        the first day on record: earlier quarters cannot be counted. Without it a count is always measured,
                  and a share where it has a row; `is_measured` says any other condition
-    is_provisional  condition over `quarters` under which the figure is provisional
+    quarters     a model of quarters and perimeters that says `is_provisional`: whether the figure can still change
 #}
 
 {# The numerators and denominators of declared figures, in the columns of a metrics_<theme> model. #}
@@ -154,15 +154,17 @@ union all
 {%- set perimeter = 'quarters.perimeter' if 'perimeters' in figure else "'" ~ figure.perimeter ~ "'" -%}
 {%- set groups = ['quarters.fiscal_quarter', 'quarters.quarter_end', 'quarters.year_start'] -%}
 {%- if 'perimeters' in figure -%} {%- do groups.append('quarters.perimeter') -%} {%- endif -%}
+{%- if 'quarters' in figure -%} {%- do groups.append('quarters.is_provisional') -%} {%- endif -%}
+{%- set every_quarter = 'every_perimeter' if 'perimeters' in figure else ref('int_quarters') -%}
 {%- set value = "coalesce(cast(" ~ part ~ " as " ~ dbt.type_string() ~ "), 'UNKNOWN')" -%}
 {%- if not whole -%} {%- do groups.append(value) -%} {%- endif -%}
 select
     {{ measured(
         figure.metric, perimeter, basis, numerator, denominator,
         dimension="'" ~ dimension ~ "'", dimension_value="'ALL'" if whole else value,
-        is_measured=is_measured, is_provisional=figure.get('is_provisional', 'false')
+        is_measured=is_measured, is_provisional='quarters.is_provisional' if 'quarters' in figure else 'false'
     ) }}
-from {{ 'every_perimeter' if 'perimeters' in figure else ref('int_quarters') }} as quarters
+from {{ ref(figure.quarters) if 'quarters' in figure else every_quarter }} as quarters
 {{ 'left' if whole else 'inner' }} join {{ ref(figure.rows) }} as counted
     on
         {{ _belongs(figure, basis) }}

@@ -1,5 +1,5 @@
 -- The parts of a dimension add up to the total. Suppliers by tier do not: one may have been on two tiers. Nor
--- do medians.
+-- do medians, nor parts of which one has nothing to be measured by.
 with
 
 parts as (
@@ -13,9 +13,9 @@ parts as (
     from {{ ref('fct_metric_value') }}
     where
         dimension not in ('total', 'tier')
-        and value is not null
         and metric_id not in (select metric_id from {{ ref('dim_metric') }} where value_rule = 'median')
     group by metric_id, perimeter, basis, fiscal_quarter, dimension
+    having count(*) = count(value)
 )
 
 select

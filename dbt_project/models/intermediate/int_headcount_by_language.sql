@@ -3,6 +3,8 @@ select
     fiscal_quarter,
     perimeter,
     entity_code,
+    country_iso2,
+    region,
     work_language,
     reporter_type,
     count(*) as workers
@@ -11,5 +13,7 @@ group by
     fiscal_quarter,
     perimeter,
     entity_code,
+    country_iso2,
+    region,
     work_language,
     reporter_type

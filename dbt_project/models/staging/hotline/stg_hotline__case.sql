@@ -26,5 +26,6 @@ select
     feedback_day,
     committee_report_id,
     severity,
+    cause_code,
     _extract_id as extract_id
 from delivered
