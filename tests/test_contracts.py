@@ -169,8 +169,9 @@ SHAPES: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
             "Feedback Date": "",
             "Committee Report": "",
             "Priority": "OTHER",
+            "Root Cause": "WORKLOAD",
         },
-        {"received_quarter": date(2023, 1, 1), "status": "NEW", "severity": "OTHER"},
+        {"received_quarter": date(2023, 1, 1), "status": "NEW", "severity": "OTHER", "cause_code": "WORKLOAD"},
     ),
     "SuccessFactors Learning": (
         "training/completion",

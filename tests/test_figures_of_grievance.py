@@ -16,6 +16,7 @@ from functools import cached_property
 import pytest
 from sample_year import Q4, Built, Workshop
 from test_figures_of_people import END, QUARTER, SAMPLE, YEAR, Row, counted, extract, local
+from test_invariants import with_one_more
 
 from pipeline.quarter import FiscalQuarter
 from samples import conduct, hotline, hr, procurement
@@ -452,3 +453,40 @@ def test_a_mistake_moves_its_figure_and_no_other(
         wrong = {row[: len(row) - 2]: row[-2:] for row in changed.execute(query).fetchall()}
     found = {key[0] for key in right if wrong[key] != right[key]}
     assert found == (moved or {"grv_duplicates_merged" if "duplicates" in name else "grv_recategorised"}), name
+
+
+# Records that no figure may count: (why, staging model, the columns that put a copied record out of scope, of which).
+OUT_OF_SCOPE = [
+    ("a test of a channel that is not one", "stg_register__channel_test",
+     "'T-1' as record_id, 'NO-CHANNEL' as channel", "is_passed"),
+    ("an action about no case", "stg_hotline__action", "'T-1' as case_id, null as done_quarter", "true"),
+    ("a state of no case", "stg_hotline__status_history", "'T-1' as case_id, 'CLOSED' as from_status", "true"),
+    ("another category of a further allegation", "stg_hotline__category_history", "99 as allegation_no", "true"),
+    ("a site of a company outside the group", "stg_hr__site", "'T-1' as site_code, 'E-NONE' as entity_code", "true"),
+    ("a contact of a business unit", "stg_register__site_contact",
+     "'T-1' as record_id, 'E001-S04' as site_code, 'BUSINESS_UNIT' as kind", "true"),
+    ("a fine of a later year", "stg_register__fine", "'T-1' as record_id, date '2023-04-01' as recognised_on", "true"),
+    ("a breach that nobody confirmed", "stg_register__confidentiality_breach",
+     "'T-1' as record_id, date '2023-02-01' as suspected_on, null as confirmed_on", "true"),
+    ("a finding of later", "stg_register__ohs_finding",
+     "'T-1' as record_id, 'T-1' as finding_key, date '2023-04-01' as found_on", "true"),
+    ("a survey of a company outside the group", "stg_register__ohs_survey",
+     "'T-1' as record_id, 'E-NONE' as entity_code", "true"),
+    ("accidents of a later month", "stg_register__accident",
+     "'T-1' as record_id, date '2023-04-30' as month_end", "true"),
+    ("a message of a later quarter", "stg_register__awareness_message",
+     "'T-1' as record_id, date '2023-04-01' as issued_on", "true"),
+    ("an enrolment in another course", "stg_training__assignment",
+     "'SEC-101' as course_code, date '2022-06-01' as due_on", "due_on > date '2022-06-01'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("why", "model", "columns", "which"), OUT_OF_SCOPE, ids=[row[0] for row in OUT_OF_SCOPE])
+def test_a_record_out_of_scope_moves_no_figure(
+    workshop: Workshop, why: str, model: str, columns: str, which: str
+) -> None:
+    before = workshop.connection.execute(f"{HEADLINES} order by all").fetchall()
+    records = workshop.connection.execute(f'select count(*) from "{model}"').fetchall()[0][0]
+    with with_one_more(workshop, model, columns, which) as connection:
+        assert connection.execute(f'select count(*) from "{model}"').fetchall() == [(records + 1,)]
+        assert connection.execute(f"{HEADLINES} order by all").fetchall() == before, why

@@ -6,7 +6,7 @@ select
     contacts.submitted_quarter,
     contacts.channel || ' after ' || cases.channel as channel_pair,
     contacts.contact_no = 1 as has_opened_its_case,
-    contacts.submitted_year > cases.received_year as comes_back
+    coalesce(contacts.submitted_year > cases.received_year, false) as comes_back
 from (
     select
         contacts.*,
@@ -16,7 +16,8 @@ from (
             order by contacts.submitted_tick, contacts.channel, contacts.contact_id
         ) as contact_no
     from {{ ref('stg_hotline__contact') }} as contacts
-    inner join {{ ref('int_quarters') }} as years
+    -- A contact from before the first quarter that is computed is of no figure, and may have opened a case of one.
+    left join {{ ref('int_quarters') }} as years
         on contacts.submitted_quarter = years.quarter_start
     where contacts.kind in ('CONSULTATION', 'REPORT')
 ) as contacts
