@@ -15,6 +15,7 @@ FAILED, UNTESTED = ("REGIONAL_CHINA",), ("JACER", "HRH_SITE_DESK")
 # Sites without a contact, and one whose contact left on the day before the year ended.
 WITHOUT_CONTACT = ("E021-S01", "E021-S02", "E031-S05", "E001-S04")
 LEFT = {"E030-S02": date(2023, 3, 30), "E030-S03": date(2023, 3, 31)}
+APPOINTED = {"E021": date(2023, 1, 16)}  # the company that joined within the year
 # Company, class, kind, day, amount, currency. Two days stand at the edges of the year.
 FINES = (
     ("E001", "DISCRIMINATION_HARASSMENT", "COMPENSATION", date(2022, 3, 31), "1500000.00", "JPY"),
@@ -65,7 +66,7 @@ def _contacts() -> list[tuple[object, ...]]:
         for number in range(6):
             site = f"{code}-S{number:02d}"
             if site not in WITHOUT_CONTACT and (code, number) != CLOSED_SITE:
-                appointed = date(2021, 4, 1)
+                appointed = APPOINTED.get(code, date(2021, 4, 1))
                 rows.append(
                     (*record("SC", len(rows) + 1, appointed), site, "SITE", "CONTACT", appointed, LEFT.get(site))
                 )

@@ -232,7 +232,7 @@ def _is_served(post: Row) -> bool:
     )
 
 
-def tested() -> tuple[int, int]:
+def channels_tested() -> tuple[int, int]:
     passed = {
         row["channel"]
         for row in extract(conduct, "channel_test")
@@ -252,7 +252,11 @@ def sites() -> tuple[int, int]:
         for row in extract(hr, "site")
         if row["entity_code"] in SAMPLE.companies and (row["valid_to"] or END) >= END
     }
-    served = {row["site_code"] for row in extract(conduct, "site_contact") if (row["until"] or END) >= END}
+    served = {
+        row["site_code"]
+        for row in extract(conduct, "site_contact")
+        if row["appointed_on"] <= END <= (row["until"] or END)
+    }
     return len(there & served), len(there)
 
 
@@ -331,7 +335,7 @@ FIGURES: dict[str, Callable[[], tuple[float | Decimal, float | None]]] = {
     "grv_actions_overdue": overdue,
     "grv_reports_per_100": per_hundred,
     "grv_language_coverage_rate": language,
-    "grv_channel_test_pass_rate": tested,
+    "grv_channel_test_pass_rate": channels_tested,
     "grv_site_contact_coverage_rate": sites,
     "grv_silent_entities": silent,
     "grv_duplicates_merged": duplicates,

@@ -357,7 +357,7 @@ MISTAKES = [
     ),
     (
         "an old flag taken for a new manager",
-        {"int_role_training": (("and workers.is_role_new", ""),)},
+        {"int_role_training": (("and posts.is_role_new", ""),)},
         "trn_manager_completion_rate",
     ),
     (
