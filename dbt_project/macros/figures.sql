@@ -140,10 +140,10 @@ union all
         {%- set denominator = 'sum(case when ' ~ key ~ ' is not null then ' ~ figure.of ~ ' end)' -%}
     {%- endif -%}
 {%- endif -%}
-{%- if not whole -%}
-    {%- set is_measured = 'true' -%}
-{%- elif 'is_measured' in figure -%}
+{%- if 'is_measured' in figure -%}
     {%- set is_measured = figure.is_measured -%}
+{%- elif not whole -%}
+    {%- set is_measured = 'true' -%}
 {%- elif 'since' in figure -%}
     {%- set is_measured = 'coalesce(quarters.quarter_end >= (' ~ figure.since ~ '), false)' -%}
 {%- elif 'of' in figure or 'median' in figure -%}

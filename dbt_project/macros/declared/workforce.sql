@@ -26,7 +26,7 @@
         dimensions={'country_iso2': 'counted.country_iso2'}),
     dict(workers, metric='wrk_under_min_age', left_out={
         'of age': 'not counted.is_under_minimum_age',
-    }, since=first_roster()),
+    }, since=first_roster(), dimensions={'country_iso2': 'counted.country_iso2'}),
     dict(companies, metric='wrk_ohs_selfcheck_response_rate', counts='counted.has_returned'),
     dict(companies, metric='wrk_hr_ohs_survey_rate', rows='int_companies', counts='counted.has_answered_survey',
         since='select min(opened_on) from ' ~ ref('stg_register__ohs_survey')),

@@ -32,6 +32,7 @@ allegations as (
     select
         allegations.case_id,
         allegations.category,
+        allegations.ground,
         row_number() over (
             partition by allegations.case_id
             order by case when allegations.is_primary then 1 else 2 end, allegations.allegation_no
@@ -49,6 +50,7 @@ alleged as (
     select
         case_id,
         max(case when allegation_order = 1 then category end) as primary_category,
+        max(case when allegation_order = 1 then ground end) as ground,
         max(case when is_forced_labour_or_trafficking then 1 else 0 end) = 1 as has_forced_labour_or_trafficking,
         max(case when category = 'CHILD_LABOUR' then 1 else 0 end) = 1 as has_child_labour,
         max(case when category = 'RETALIATION' then 1 else 0 end) = 1 as has_retaliation,
@@ -83,6 +85,7 @@ select
     coalesce(contacts.reporter_type, 'UNKNOWN') as reporter_type,
     coalesce(contacts.identity, 'UNKNOWN') as identity,
     coalesce(alleged.primary_category, 'UNCATEGORISED') as primary_category,
+    alleged.ground,
     coalesce(alleged.has_forced_labour_or_trafficking, false) as has_forced_labour_or_trafficking,
     coalesce(alleged.has_child_labour, false) as has_child_labour,
     coalesce(alleged.has_retaliation, false) as has_retaliation,
