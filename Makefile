@@ -47,6 +47,7 @@ bench: install ## Measure each step beside the plain DuckDB script
 	@$(BIN)/python -m benchmarks.run
 	@$(BIN)/python -m benchmarks.mart
 	@$(BIN)/python -m benchmarks.disclosure
+	@$(BIN)/python -m benchmarks.portal
 
 lint: install ## Check style and types
 	@$(BIN)/ruff check .
