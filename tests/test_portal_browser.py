@@ -67,8 +67,10 @@ class Live:
         sheet.goto(self.url + "/?lang=en")
         sheet.get_by_role("link", name=f"Candidate of {Q4}").click()
         sheet.get_by_role("link", name="Decide in Airflow").click()
-        sheet.get_by_text(f"May the candidate of {Q4} be released?").first.click()
-        sheet.locator("input[name='element_reason'], textarea, form input, input[type=text]").last.fill(reason)
+        # The list keeps what was answered; the gate that waits is the one that says so.
+        row = sheet.get_by_role("row").filter(has_text="Approval Required")
+        row.get_by_role("link", name=f"May the candidate of {Q4} be released?").click()
+        sheet.locator("input[name=element_reason]").fill(reason)
         sheet.get_by_role("button", name=button, exact=True).click()
 
 
