@@ -26,6 +26,8 @@ BOOLEAN_NAMES = {
     "passed": "is_passed",
     "third_party": "is_third_party",
 }
+# A quarter waits for these; one that nobody sent for longer than a quarter and its cut-off is late.
+DAYS_OF_A_QUARTER = 106
 # The office's own notes are free text: they end in raw.
 LEFT_IN_RAW = {"note"}
 # Parents without which a record would fall out of a figure unnoticed: extract and column -> model, column, promise.
@@ -90,10 +92,16 @@ def _source(family: str, contracts: list[dict[str, Any]]) -> dict[str, Any]:
                 " union_by_name = true)"
             }
         },
-        "tables": [
-            {"name": contract["name"], "description": contract["description"]["purpose"]} for contract in contracts
-        ],
+        "tables": [_source_table(contract) for contract in contracts],
     }
+
+
+def _source_table(contract: dict[str, Any]) -> dict[str, Any]:
+    table: dict[str, Any] = {"name": contract["name"], "description": contract["description"]["purpose"]}
+    if _property(contract, "required"):
+        freshness = {"warn_after": {"count": DAYS_OF_A_QUARTER, "period": "day"}}
+        table["config"] = {"loaded_at_field": "_known_at", "freshness": freshness}
+    return table
 
 
 def _model(family: str, contract: dict[str, Any]) -> dict[str, Any]:
