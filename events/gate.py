@@ -86,6 +86,7 @@ class BoardGate(ApprovalOperator):
         """Write the decision of the person whom Airflow's server recorded; a rejection fails the task."""
         answer = super().execute_complete(context, event)
         from publish.approval import decide
+        from publish.keys import GATE
 
         quarter = quarter_of(context)
         approver = (answer["responded_by_user"] or {}).get("id", "")
@@ -99,6 +100,7 @@ class BoardGate(ApprovalOperator):
                 decision="approved" if is_yes else "rejected",
                 # A "no" is never lost for want of words.
                 reason=str(answer["params_input"].get("reason", "")).strip() or ("" if is_yes else NO_REASON),
+                signer=GATE,
             )
             if not is_yes:
                 raise NotApproved(

@@ -18,6 +18,7 @@ import fsspec
 from pipeline import store
 from pipeline.errors import BadSettings, HrddError
 from pipeline.settings import PROJECT, Settings
+from publish import keys
 
 SECRETS = PROJECT / "secrets"
 
@@ -44,10 +45,12 @@ def main(arguments: list[str] | None = None) -> int:
 def make_secrets(settings: Settings, folder: Path) -> list[Path]:
     """Write every secret that is not there yet, each in a file of its own, mode 0600; returns the files written.
 
-    Users are ``admin``, ``preparer`` and the settings' approvers; each gets a password of its own.
+    Users are ``admin``, ``preparer`` and the settings' approvers; each gets a password of its own. ``gate.public`` is
+    no secret: it is the line that the settings need under ``[public_keys]``.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     passwords = {name: secrets.token_urlsafe(18) for name in ("admin", "preparer", *settings.approvers)}
+    private, public = keys.new()
     database, key, hidden = secrets.token_urlsafe(24), secrets.token_hex(10).upper(), secrets.token_urlsafe(30)
     identity = {
         "name": "pipeline",
@@ -62,6 +65,9 @@ def make_secrets(settings: Settings, folder: Path) -> list[Path]:
         "database_password": database,
         "database_url": f"postgresql+psycopg2://airflow:{database}@postgres:5432/airflow",
         "pseudonym_keys": secrets.token_hex(32) + "\n",
+        "disclosure_key": secrets.token_hex(32),
+        "gate.key": private,
+        "gate.public": f'gate = ["{public}"]\n',
         "store_identities.json": json.dumps({"identities": [identity]}, indent=2),
         "store_credentials": f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {hidden}\n",
     }

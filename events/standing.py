@@ -121,7 +121,13 @@ def _stage(settings: Settings, folder: Path, digest: str, quarter: FiscalQuarter
         if manifest["candidate_digest"] == digest and _is_whole(settings, manifest):
             return RELEASED
     if (folder / "approval.json").exists():
-        return APPROVED if store.read_json(folder / "approval.json")["decision"] == "approved" else REJECTED
+        from publish.approval import has_run_out  # here, because most questions need no decision
+
+        decision = store.read_json(folder / "approval.json")
+        if decision["decision"] != "approved":
+            return REJECTED
+        # What ran out releases nothing: the person is asked again.
+        return WAITING if has_run_out(settings, decision) else APPROVED
     if not (folder / "verdict.json").exists():
         return UNCHECKED
     return WAITING if store.read_json(folder / "verdict.json")["passed"] else FAILED

@@ -96,12 +96,15 @@ def attacked_files_frame(candidate: Candidate, attacked: Mapping[str, str]) -> p
 
 def tables_frame(candidate: Candidate, pinned: Mapping[str, Any]) -> pd.DataFrame:
     """One row a table, pinned or found: columns missing, columns that are not published, cells that differ."""
-    wanted: Mapping[str, Sequence[str]] = pinned["tables"]
+    found = candidate.as_csv.keys() | candidate.as_parquet.keys()
+    # A first release changes nothing, so the table of changes is there from the second on.
+    of_revisions = {table: columns for table, columns in pinned["revision_tables"].items() if table in found}
+    wanted: Mapping[str, Sequence[str]] = pinned["tables"] | of_revisions
     placeholder = re.compile(
         rf"\b({'|'.join(pinned['placeholder_words'])})\b|^({'|'.join(pinned['placeholder_cells'])})$", re.IGNORECASE
     )
     rows = []
-    for table in sorted(wanted.keys() | candidate.as_csv.keys() | candidate.as_parquet.keys()):
+    for table in sorted(wanted.keys() | found):
         published = set(wanted.get(table, ()))
         header, cells = candidate.as_csv.get(table, ([], []))
         typed_header, typed = candidate.as_parquet.get(table, ([], []))

@@ -137,12 +137,16 @@ def build(settings: Settings, quarter: FiscalQuarter) -> None:
 @main.command()
 @click.argument("quarter", type=Quarter())
 @click.option("--as", "preparer", help="Who prepares (else the preparer of the settings).")
+@click.option("--reason", "reasons", multiple=True, metavar="CODE", help="Why a revision differs; may be repeated.")
+@click.option("--explain", default="", metavar="TEXT", help="The same in a sentence; the board reads it.")
 @click.pass_obj
-def prepare(settings: Settings, quarter: FiscalQuarter, preparer: str | None) -> None:
+def prepare(
+    settings: Settings, quarter: FiscalQuarter, preparer: str | None, reasons: tuple[str, ...], explain: str
+) -> None:
     """Make the candidate: the files a reader would get, protected and checksummed."""
     from publish.candidate import prepare
 
-    candidate = prepare(settings, quarter, prepared_by=preparer)
+    candidate = prepare(settings, quarter, prepared_by=preparer, reasons=reasons, explanation=explain)
     OUT.print(f"The candidate of {quarter} is {candidate['candidate_digest']}.")
 
 
@@ -226,12 +230,69 @@ def figure(settings: Settings, metric: str, quarter: FiscalQuarter, as_of: datet
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-def verify(folder: Path) -> None:
-    """Prove a release from its own folder, offline."""
+@click.option("--key", "given", multiple=True, metavar="NAME=KEY", help="A signer's public key, if not the settings'.")
+@click.option("--head", metavar="DIGEST", help="A line of the releases' log that somebody noted.")
+@click.pass_obj
+def verify(settings: Settings, folder: Path, given: tuple[str, ...], head: str | None) -> None:
+    """Prove a release, or a whole folder of releases with its log, offline."""
+    from publish import keys, transparency
     from publish.verify import verify
 
-    report = verify(folder)
-    OUT.print(f"Verified {report['release']}: {report['files']} files are what the manifest says.")
+    trusted = keys.given(given) or keys.trusted(settings)
+    if head or folder.name == "releases" or (folder / transparency.NAME).exists():
+        proved = transparency.verify_all(folder, trusted, head)
+        for report in proved["releases"]:
+            _verified(report)
+        OUT.print(f"The log holds these {len(proved['releases'])} releases and no other; its head is {proved['head']}.")
+    else:
+        _verified(verify(folder, trusted))
+
+
+@main.command()
+@click.argument("name")
+@click.pass_obj
+def keys(settings: Settings, name: str) -> None:
+    """Make the key with which NAME signs: an approver, or `gate` for the Airflow server."""
+    from publish import keys
+
+    public = keys.make(settings, name)
+    OUT.print(f"The private key lies in {Path(settings.keys).expanduser()}, closed to everybody else.")
+    OUT.print(
+        "Add this line to the settings under [public_keys]; keys that stand there already stay, after the new one:"
+    )
+    OUT.print(f'{name} = ["{public}"]', markup=False)
+
+
+@main.command()
+@click.argument("release")
+@click.pass_obj
+def reproduce(settings: Settings, release: str) -> None:
+    """Make a release, such as FY2023-Q4/r1, again from its receipts, and compare every byte."""
+    from pipeline.reproduce import reproduce
+
+    report = reproduce(settings, release)
+    OUT.print(f"Reproduced {report['release']}: {report['files']} files are the same, byte for byte.")
+
+
+@main.command()
+@click.argument("metric")
+@click.option("--quarter", "quarter", type=Quarter(), required=True)
+@click.option("--into", "folder", type=click.Path(path_type=Path), required=True, help="A folder not there yet.")
+@click.pass_obj
+def audit_pack(settings: Settings, metric: str, quarter: FiscalQuarter, folder: Path) -> None:
+    """Gather what proves one figure: definition, releases, receipts, checks, approvals."""
+    from publish.audit import gather
+
+    files = gather(settings, metric, quarter, folder)
+    OUT.print(f"{len(files)} files about {metric} in {quarter} lie in {folder}.")
+
+
+def _verified(report: dict[str, Any]) -> None:
+    sample = " SAMPLE: its key proves nothing." if report["is_sample"] else ""
+    OUT.print(
+        f"Verified {report['release']}: {report['files']} files are what the manifest says; approved by "
+        f"{report['approver']}, signed by {report['signed_by']} with {report['key']}.{sample}"
+    )
     OUT.print(f"Manifest digest: {report['manifest_digest']}")
 
 

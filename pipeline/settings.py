@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,24 @@ from pipeline.errors import BadSettings
 PROJECT = Path(__file__).resolve().parents[1]
 DEFAULT_FILE = PROJECT / "samples" / "settings.toml"
 COMPANY_FILE = PROJECT / "settings.toml"
-_KINDS = {"bool": bool, "int": int, "tuple[str, ...]": list, "tuple[dict[str, str], ...]": list}
+GATE = "gate"  # the signer that is no person: Airflow's gate, which signs for whoever had signed in there
+# The settings that can change a byte of a candidate; a release records them, so that it can be made again.
+CHOSEN = (
+    "company",
+    "is_sample",
+    "parent_entity_code",
+    "timezone",
+    "cutoff_business_days",
+    "withhold_below",
+    "strict_disclosure",
+)
+_KINDS = {
+    "bool": bool,
+    "int": int,
+    "tuple[str, ...]": list,
+    "tuple[dict[str, str], ...]": list,
+    "Mapping[str, tuple[str, ...]]": dict,
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +55,10 @@ class Settings:
     clock: str = "system"  # `system`, or one ISO 8601 moment with an offset that stands for now
     preparer: str = "pipeline"  # who a candidate is prepared by, unless a command names somebody else
     approvers: tuple[str, ...] = ()  # who may approve; the preparer never may
+    approval_days: int = 30  # an approval older than this releases nothing; the person decides again
+    keys: str = "~/.hrdd/keys"  # folder of private keys, <name>.key each; `~` is the home of whoever signs
+    # Signer -> public keys, the one in use first. `gate` signs for whoever answered in Airflow; a person signs alone.
+    public_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     pseudonym_keys: str = ""  # file of the keys that make pseudonyms, seen from the settings file; mode 0600
     withhold_below: int = 5  # a count of persons from 1 to one less than this is withheld in a finer cell
     strict_disclosure: bool = False  # protect as for a pack that leaves the company: docs/disclosure.md
@@ -72,6 +94,10 @@ class Settings:
         root = Path(asked).absolute() if asked else PROJECT / written
         values["approvers"] = tuple(values.get("approvers", ()))
         values["sources"] = tuple(values.get("sources", ()))
+        values["public_keys"] = {
+            name: tuple(keys) if isinstance(keys, list) else (str(keys),)
+            for name, keys in values.get("public_keys", {}).items()
+        }
         settings = cls(data=root.resolve(), settings_file=path, **values)
         settings._check()
         return settings
@@ -117,12 +143,20 @@ class Settings:
             )
         return key
 
+    def chosen(self) -> dict[str, Any]:
+        """What this installation chose that can change a byte of a candidate."""
+        return {name: getattr(self, name) for name in CHOSEN}
+
     def _check(self) -> None:
         self.now()
         if self.timezone not in available_timezones():
             raise _bad(f"timezone = {self.timezone!r}", "a name such as Asia/Tokyo", "correct it")
         if self.withhold_below < 5:
             raise _bad(f"withhold_below = {self.withhold_below}", "5 or more", "never lower the threshold; raise it")
+        if GATE in self.approvers:
+            raise _bad(f"an approver named {GATE}", "names of persons", "name the person: this one is the server's")
+        if self.approval_days < 1:
+            raise _bad(f"approval_days = {self.approval_days}", "1 or more", "say for how long an approval may wait")
 
     def place(self, *parts: str) -> Path:
         """A place in the data folder; nothing is made by asking."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,14 @@ def _quarter_row(settings: Settings, name: str, missing: str) -> dict[str, str]:
         "candidate": current["candidate_digest"][:12] if current else "none",
         "board door": ("passed" if verdict["passed"] else "failed") if verdict else "not checked",
         "decision": f"{approval['decision']} by {approval['approver']}" if approval else "waiting",
-        "releases": ", ".join(path.name for path in releases) or "none",
+        "releases": _counted([path.name for path in releases]),
     }
+
+
+def _counted(revisions: list[str]) -> str:
+    """The revisions of a quarter; all but the last were superseded by the one after them."""
+    superseded = [f"{name} (superseded by {later})" for name, later in pairwise(revisions)]
+    return ", ".join([*superseded, *revisions[-1:]]) or "none"
 
 
 def _read(path: Path) -> dict[str, Any] | None:

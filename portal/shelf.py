@@ -17,7 +17,7 @@ from pipeline import store
 from pipeline.errors import HrddError, NotVerified
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
-from publish import datapackage
+from publish import datapackage, keys
 from publish.board import Board, Row
 from publish.manifest import APPROVAL, NAME, VERDICT
 from publish.verify import verify
@@ -112,7 +112,7 @@ def shelf(settings: Settings) -> Shelf:
     for quarter, folder in _places(settings.place("releases")):
         name = f"{quarter}/{folder.name}"
         try:
-            good.append(_proven(folder, quarter, name))
+            good.append(_proven(folder, quarter, name, keys.trusted(settings)))
         except HrddError as stop:
             bad.append(Broken(name, stop.found))
     good.sort(key=lambda pack: (pack.quarter, pack.revision))
@@ -150,14 +150,14 @@ def _places(home: Path) -> Iterator[tuple[FiscalQuarter, Path]]:
 _known: dict[Path, tuple[tuple[Any, ...], Pack]] = {}
 
 
-def _proven(folder: Path, quarter: FiscalQuarter, name: str) -> Pack:
-    """The release in a folder, verified; from memory as long as no file of it was touched."""
-    print_now = tuple(_print(folder))
+def _proven(folder: Path, quarter: FiscalQuarter, name: str, trusted: keys.PublicKeys | None) -> Pack:
+    """The release in a folder, verified; from memory as long as no file of it was touched and the same keys count."""
+    print_now = (repr(trusted), *_print(folder))
     kept = _known.get(folder)
     if kept and kept[0] == print_now:
         return kept[1]
     _known.pop(folder, None)
-    verify(folder)
+    verify(folder, trusted)
     manifest = store.read_json(folder / NAME)
     if manifest["release"] != name:
         raise _doubt(name, f"the files of {manifest['release']}", "the release that its folder is named for")

@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from publish.dictionary import COLUMNS, TABLES, THEMES, Column, Published
 from publish.wording import Words, words_in
+
+if TYPE_CHECKING:
+    from publish.diff import Revision
 
 Row = dict[str, Any]
 
@@ -59,11 +62,17 @@ class Board:
     withheld_cells: int
     first_published: str | None  # the release that first printed the parts of this year's hotline figures
     tables: dict[str, Table]
+    revision: Revision | None = None  # what it changes of the release before it, from the second revision on
 
     @cached_property
     def metrics(self) -> dict[str, Row]:
         """The definition of each metric, by its id."""
         return {row["metric_id"]: row for row in self.tables["dim_metric"].rows}
+
+    @property
+    def published(self) -> dict[str, Table]:
+        """Every table that becomes a file, by name: the figures, and what a revision changes of them."""
+        return self.tables | ({self.revision.table.published.name: self.revision.table} if self.revision else {})
 
     @property
     def is_late(self) -> bool:
@@ -120,12 +129,31 @@ def tables_of(rows: Mapping[str, list[Row]]) -> dict[str, Table]:
 
 def notes(board: Board, words: Words = ENGLISH) -> list[Note]:
     """What must be said beside the figures. The page, the board pack and the workbook print these very words."""
+    changed = [_revision_note(board.revision, words)] if board.revision else []
     return [
+        *changed,
         _withheld_note(board, words),
         _cutoff_note(board, words),
         _manifest_note(board, words),
         _state_note(words),
     ]
+
+
+def _revision_note(revision: Revision, words: Words) -> Note:
+    return Note(
+        words("revision.heading"),
+        revision.notice(words),
+        tuple(
+            words(
+                "revision.became_material" if row["is_material"] else "revision.became",
+                title=words.title(row),
+                quarter=row["fiscal_quarter"],
+                old=row["old_display"] or words("revision.nothing"),
+                new=row["new_display"] or words("revision.nothing"),
+            )
+            for row in revision.headline
+        ),
+    )
 
 
 def _withheld_note(board: Board, words: Words) -> Note:

@@ -7,6 +7,8 @@ renderer can print what must be withheld.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,37 +17,68 @@ from pipeline import database, provenance, store
 from pipeline.errors import BuildFailed, HrddError
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
-from publish import datapackage, disclosure, ledger, pack, page, tables, workbook
+from publish import csvw, datapackage, diff, disclosure, ledger, pack, page, tables, workbook
+from publish import manifest as manifests
 from publish.board import Board, Row, in_reading_order, tables_of
 from publish.dictionary import COLUMNS, DICTIONARY_COLUMNS, TABLES, Published, dictionary_rows
-from publish.manifest import releases
 from publish.programme import programme
+from publish.released import by_name, of_quarter
 from publish.wording import words_in
 
 
-def prepare(settings: Settings, quarter: FiscalQuarter, prepared_by: str | None = None) -> dict[str, Any]:
+def prepare(
+    settings: Settings,
+    quarter: FiscalQuarter,
+    prepared_by: str | None = None,
+    *,
+    reasons: Iterable[str] = (),
+    explanation: str = "",
+) -> dict[str, Any]:
     """Make the candidate of the quarter's newest build the current one, and return its ``candidate.json``.
 
-    The same build prepared again by the same person is the same candidate: nothing is written twice.
+    The same build prepared again by the same person is the same candidate: nothing is written twice. ``reasons`` and
+    ``explanation`` say why a revision differs from the release before it, beside what the records say.
     Raises MissingExtracts where the quarter cannot be built, BuildFailed where its build has not finished.
     """
     from dbt_project import build  # here, because dbt takes a second to import and only this verb asks it anything
 
-    return prepare_build(settings, quarter, build.plan(settings, quarter).build_id, prepared_by)
+    build_id = build.plan(settings, quarter).build_id
+    return prepare_build(settings, quarter, build_id, prepared_by, reasons=reasons, explanation=explanation)
 
 
 def prepare_build(
-    settings: Settings, quarter: FiscalQuarter, build_id: str, prepared_by: str | None = None
+    settings: Settings,
+    quarter: FiscalQuarter,
+    build_id: str,
+    prepared_by: str | None = None,
+    *,
+    reasons: Iterable[str] = (),
+    explanation: str = "",
 ) -> dict[str, Any]:
     """The same for a build named by its id."""
+    reasons = diff.check_reasons(reasons)
     preparer = prepared_by or settings.preparer
     home = settings.place("candidates", str(quarter))
     board, inputs = read_board(settings, quarter, build_id, preparer)
     with store.alone(settings.place(".locks", f"candidate-{quarter}")):
         store.sweep(home)
-        files = render(settings, board, home)
-        sums = {path: store.sha256_bytes(content) for path, content in files.items()}
-        digest = store.digest_of(sums)
+        for baseline in _baselines(settings, quarter, build_id):
+            if baseline:
+                compared = diff.compare(
+                    settings,
+                    baseline,
+                    board.tables,
+                    inputs=inputs["deliveries"],
+                    code=provenance.provenance(),
+                    reasons=reasons,
+                    explanation=explanation,
+                )
+                board = replace(board, revision=compared)
+            files = render(settings, board, home)
+            sums = {path: store.sha256_bytes(content) for path, content in files.items()}
+            digest = store.digest_of(sums)
+            if digest in _released_digests(settings, quarter):
+                break
         record = home / digest / "candidate.json"
         if not record.exists():
             with store.put_folder(home / digest) as folder:
@@ -62,6 +95,8 @@ def prepare_build(
                             "is_sample": board.is_sample,
                             "prepared_by": preparer,
                             "prepared_at": settings.now().isoformat(),
+                            "revises": board.revision.record["revises_manifest_digest"] if board.revision else None,
+                            "settings": settings.chosen(),
                             "files": sums,
                             "inputs": inputs["deliveries"],
                             "withheld_cells": board.withheld_cells,
@@ -94,6 +129,18 @@ def current(settings: Settings, quarter: FiscalQuarter) -> tuple[Path, dict[str,
     return folder, store.read_json(folder / "candidate.json")
 
 
+def _baselines(settings: Settings, quarter: FiscalQuarter, build_id: str) -> list[Path | None]:
+    """The releases to compare with, in turn: a build that was released is compared as it was then, to be the same."""
+    places: list[Path | None] = [None, *of_quarter(settings, quarter)]
+    builds = [store.read_json(place / manifests.NAME)["build_id"] for place in places[1:] if place]
+    then = [before for before, other in zip(places, builds, strict=False) if other == build_id]
+    return [*then, places[-1]]
+
+
+def _released_digests(settings: Settings, quarter: FiscalQuarter) -> set[str]:
+    return {store.read_json(place / manifests.NAME)["candidate_digest"] for place in of_quarter(settings, quarter)}
+
+
 def read_board(
     settings: Settings, quarter: FiscalQuarter, build_id: str, prepared_by: str
 ) -> tuple[Board, dict[str, Any]]:
@@ -118,8 +165,7 @@ def read_board(
     rules = disclosure.Rules(
         programme(), settings.disclosure_key(), below=settings.withhold_below, strict=settings.strict_disclosure
     )
-    places = {f"{other}/r{revision}": folder for other, revision, folder in releases(settings)}
-    standing = ledger.first_published(settings, places, quarter)
+    standing = ledger.first_published(settings, by_name(settings), quarter)
     inner = _inner(settings, place / "due_diligence.duckdb", quarter)
     protected = disclosure.protect(rows, inner, quarter, rules, standing)
     board = Board(
@@ -142,20 +188,23 @@ def read_board(
 
 def render(settings: Settings, board: Board, beside: Path) -> dict[str, bytes]:
     """Every file of the candidate, by its path: pure bytes of a protected board."""
-    files = {
-        f"tables/{name}.csv": tables.as_csv([column.name for column in table.columns], table.rows)
-        for name, table in board.tables.items()
-    }
-    columns = {name: [column.name for column in table.columns] for name, table in board.tables.items()}
+    files: dict[str, bytes] = {}
+    for name, table in board.published.items():
+        files[f"tables/{name}.csv"] = tables.as_csv([column.name for column in table.columns], table.rows)
+        files[f"tables/{name}.json"] = tables.as_json(table)
+    if board.revision:
+        files[diff.NAME] = store.canonical_json(board.revision.record)
+    columns = {name: [column.name for column in table.columns] for name, table in board.published.items()}
     meanings = dictionary_rows(board.tables["dim_metric"].rows, columns)
     files["dictionary.csv"] = tables.as_csv(DICTIONARY_COLUMNS, meanings)
+    files["csv-metadata.json"] = store.canonical_json(csvw.describe(board))
     files["datapackage.json"] = store.canonical_json(datapackage.describe(board, files))
     files["programme.json"] = store.canonical_json(programme().content)
     files["board_figures.xlsx"] = workbook.render(board)
     files |= {name: pack.render(board, words_in(language)) for language, name in pack.NAMES.items()}
     with tempfile.TemporaryDirectory(dir=store.folder(beside), prefix=".put-") as scratch:
-        tables.write_parquet(settings, board.tables, Path(scratch))
-        for name in board.tables:
+        tables.write_parquet(settings, board.published, Path(scratch))
+        for name in board.published:
             files[f"tables/{name}.parquet"] = (Path(scratch) / f"{name}.parquet").read_bytes()
     pages = {name: page.render(board, files, words_in(language)) for language, name in page.NAMES.items()}
     files |= pages

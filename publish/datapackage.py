@@ -10,8 +10,10 @@ from datetime import date, datetime
 from typing import Any
 
 from pipeline import store
+from publish import diff
 from publish.board import SAMPLE_MARK, SAMPLE_SENTENCE, Board, Row, Table, tables_of
-from publish.dictionary import COLUMNS, DICTIONARY_COLUMNS, TABLES
+from publish.dictionary import COLUMNS, DICTIONARY_COLUMNS, REVISION, TABLES
+from publish.diff import Revision
 from publish.tables import unguarded
 
 NAME = "datapackage.json"
@@ -32,7 +34,7 @@ _REQUIRED = {"constraints": {"required": True}}
 
 def describe(board: Board, files: Mapping[str, bytes]) -> dict[str, Any]:
     """``datapackage.json`` as a value. ``files`` are the CSV files by their path in the candidate."""
-    resources = [_resource(f"tables/{name}.csv", name, table, files) for name, table in board.tables.items()]
+    resources = [_resource(f"tables/{name}.csv", name, table, files) for name, table in board.published.items()]
     kinds = {"target_value": "number", "definition_version": "integer"}
     fields = [{"name": name, "type": kinds.get(name, "string")} for name in DICTIONARY_COLUMNS]
     resources.append(
@@ -60,14 +62,23 @@ def board(read: Callable[[str], bytes], deliveries: Sequence[Mapping[str, Any]])
 
     Raises KeyError or ValueError for a package that was not written by ``describe``.
     """
-    about = json.loads(read(NAME))["hrdd"]
+    package = json.loads(read(NAME))
+    about = package["hrdd"]
     moments = {name: datetime.fromisoformat(about[name]) for name in ("cutoff_at", "standard_cutoff_at")}
     tables = {name: rows(read(f"tables/{name}.csv")) for name in TABLES}
     return Board(
         **{name: moments.get(name, about[name]) for name in ABOUT},
         deliveries=list(deliveries),
         tables=tables_of(tables),
+        revision=_revision(package, read),
     )
+
+
+def _revision(package: Mapping[str, Any], read: Callable[[str], bytes]) -> Revision | None:
+    path = f"tables/{REVISION.name}.csv"
+    if not any(resource["path"] == path for resource in package["resources"]):
+        return None
+    return Revision(json.loads(read(diff.NAME)), rows(read(path)))
 
 
 def rows(content: bytes) -> list[Row]:

@@ -116,6 +116,20 @@ COLUMNS = {
         Column("is_parent", "boolean", "Whether it is the parent company, which perimeter corp means."),
         Column("valid_from", "date", "First day on which the row is valid."),
         Column("valid_to", "date", "Last day on which the row is valid; empty while it lasts."),
+        Column("change", "string", "changed, added or removed."),
+        Column("is_headline", "boolean", "Whether the board reads this figure in the headline."),
+        Column("old_value", "number", "The figure of the earlier release, unrounded; empty if it had none."),
+        Column("new_value", "number", "The figure of this release, unrounded; empty if it has none."),
+        Column("difference", "number", "New less old, in the unit of the figure."),
+        Column("old_display", "string", "The earlier figure as it was printed."),
+        Column("new_display", "string", "This figure as it is printed."),
+        Column("old_state", "string", "State of the earlier value."),
+        Column("new_state", "string", "State of this value."),
+        Column("old_target_status", "string", "Target status of the earlier value."),
+        Column("new_target_status", "string", "Target status of this value."),
+        Column("is_material", "boolean", "Whether the change is material."),
+        Column("why_material", "string", "What makes it so: points, share, target, zero_claim, headline."),
+        Column("reasons", "string", "Reason codes of the revision, with a space between them."),
     )
 }
 
@@ -160,6 +174,14 @@ TABLES: dict[str, Published] = {
                    "is_parent")),
     )
 }  # fmt: skip
+
+# Published with a revision only: a first release changes nothing.
+REVISION = Published(
+    "revision", "", "Revision", "One row per figure that differs from the release before.", CELL,
+    ("change", "title", "unit", *CELL, "is_headline", "old_value", "new_value", "difference", "old_display",
+     "new_display", "old_state", "new_state", "old_target_status", "new_target_status", "is_material", "why_material",
+     "reasons"),
+)  # fmt: skip
 
 DICTIONARY_COLUMNS = (
     "kind", "table", "name", "title", "type", "unit", "description", "definition_version", "theme",

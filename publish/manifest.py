@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pipeline import store
-from pipeline.quarter import FiscalQuarter
-from pipeline.settings import Settings
 
 NAME = "manifest.json"
-VERSION = 1
+VERSION = 2
 VERDICT = "verdict.json"
 APPROVAL = "approval.json"
-_REVISION = re.compile(r"r([1-9]\d*)")
+PROVENANCE = "provenance.json"
+EVIDENCE = (VERDICT, APPROVAL, PROVENANCE)  # what publish puts beside the candidate's own files
 FIELDS = frozenset(
     {
         "manifest_version",
@@ -23,10 +20,14 @@ FIELDS = frozenset(
         "quarter",
         "revision",
         "candidate_digest",
+        "build_id",
+        "prepared_by",
+        "revises",
         "files",
         "inputs",
         "cutoff_at",
         "code",
+        "settings",
         "metric_versions",
         "released_at",
         "previous_release",
@@ -51,10 +52,14 @@ def write(
         "quarter": candidate["quarter"],
         "revision": revision,
         "candidate_digest": candidate["candidate_digest"],
+        "build_id": candidate["build_id"],
+        "prepared_by": candidate["prepared_by"],
+        "revises": candidate["revises"],
         "files": dict(files),
         "inputs": candidate["inputs"],
         "cutoff_at": candidate["cutoff_at"],
         "code": candidate["code"],
+        "settings": candidate["settings"],
         "metric_versions": candidate["metric_versions"],
         "released_at": released_at,
         "previous_release": previous_release,
@@ -67,13 +72,3 @@ def digest(manifest: Mapping[str, Any]) -> str:
     """The digest that a manifest states of itself: of everything in it but that digest."""
     body = {name: value for name, value in manifest.items() if name != "manifest_digest"}
     return store.sha256_bytes(store.canonical_json(body))
-
-
-def releases(settings: Settings) -> list[tuple[FiscalQuarter, int, Path]]:
-    """Every release that is in place, oldest quarter and revision first."""
-    found = []
-    for folder in settings.place("releases").glob("FY*/r*"):
-        match = _REVISION.fullmatch(folder.name)
-        if match and (folder / NAME).is_file():
-            found.append((FiscalQuarter.parse(folder.parent.name), int(match[1]), folder))
-    return sorted(found)

@@ -1,8 +1,8 @@
 """publish: move approved bytes into the release folder. It computes no figure, and it believes no earlier step.
 
-Order: the release folder in one rename, its line in the ledger of printed cells, the analysts' database and its
-pointer, ``latest.json``. A kill at
-any moment leaves the last release whole; the next run completes what is missing.
+Order: the release folder in one rename, its line in the transparency log and in the ledger of printed cells, the
+analysts' database and its pointer, the quarter's ``index.json``, then ``latest.json``. A kill at any moment leaves the
+last release whole; the next run completes what is missing.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from pipeline.errors import GateFailed, NotApproved
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
 from publish import candidate as candidates
-from publish import ledger, mart
+from publish import diff, keys, ledger, mart, statement, transparency
 from publish import manifest as manifests
-from publish.approval import allowed, passed_verdict
-from publish.manifest import APPROVAL, VERDICT, releases
-from publish.verify import approval_fault, verify
+from publish.approval import decisions, passed_verdict, release_fault
+from publish.manifest import APPROVAL, PROVENANCE, VERDICT
+from publish.released import by_name, of_quarter, releases
+from publish.verify import verify
+
+INDEX = "index.json"
 
 
 def publish(settings: Settings, quarter: FiscalQuarter) -> dict[str, Any]:
@@ -31,23 +34,25 @@ def publish(settings: Settings, quarter: FiscalQuarter) -> dict[str, Any]:
     """
     with store.alone(settings.place(".locks", "publish")):
         folder, candidate = candidates.current(settings, quarter)
-        _allow(settings, quarter, folder, candidate)
+        _complete_log(settings)
         known = _released(settings, quarter, candidate["candidate_digest"])
-        ledger.check(settings, _places(settings), about_to=f"{quarter}/r{known[0]}" if known else None)
+        ledger.check(settings, by_name(settings), about_to=f"{quarter}/r{known[0]}" if known else None)
         if known is None:
+            _allow(settings, quarter, folder, candidate)
             _attacked_beside_these(settings, folder, quarter)
-        revision, release = known or _release(settings, quarter, folder, candidate)
-        verify(release)
-        ledger.append(settings, _places(settings), f"{quarter}/r{revision}")
+            known = _release(settings, quarter, folder, candidate)
+            _complete_log(settings)
+        revision, release = known
+        verify(release, keys.trusted(settings))
+        ledger.append(settings, by_name(settings), f"{quarter}/r{revision}")
         record = _record(settings, quarter, revision)
         mart.make(settings, release, store.read_json(release / manifests.NAME))
         newest_quarter, newest_revision, newest = releases(settings)[-1]
         mart.make(settings, newest, store.read_json(newest / manifests.NAME))
         mart.point(settings, newest_quarter, newest_revision)
-        latest = settings.place("releases", "latest.json")
+        _write(settings.place("releases", str(quarter), INDEX), index(settings, quarter))
         newest_record = _record(settings, newest_quarter, newest_revision)
-        if not latest.exists() or latest.read_bytes() != store.canonical_json(newest_record):
-            store.write_json(latest, newest_record)
+        _write(settings.place("releases", "latest.json"), newest_record)
         return record
 
 
@@ -69,8 +74,52 @@ def _attacked_beside_these(settings: Settings, folder: Path, quarter: FiscalQuar
         )
 
 
-def _places(settings: Settings) -> dict[str, Path]:
-    return {f"{quarter}/r{revision}": folder for quarter, revision, folder in releases(settings)}
+def index(settings: Settings, quarter: FiscalQuarter) -> dict[str, Any]:
+    """What stands outside the releases of a quarter about them: which one counts, and which was superseded, and why."""
+    entries: list[dict[str, Any]] = []
+    for folder in of_quarter(settings, quarter):
+        manifest = store.read_json(folder / manifests.NAME)
+        entry = {
+            name: manifest[name] for name in ("release", "revision", "manifest_digest", "cutoff_at", "released_at")
+        }
+        if entries:
+            entries[-1]["superseded_by"] = manifest["release"]
+        revision = store.read_json(folder / diff.NAME) if (folder / diff.NAME).exists() else None
+        entries.append(
+            entry
+            | {
+                "superseded_by": None,
+                "reason_codes": revision["reason_codes"] if revision else [],
+                "is_material": revision["is_material"] if revision else False,
+            }
+        )
+    return {"quarter": str(quarter), "current": entries[-1]["release"] if entries else None, "releases": entries}
+
+
+def _write(path: Path, record: dict[str, Any]) -> None:
+    if not path.exists() or path.read_bytes() != store.canonical_json(record):
+        store.write_json(path, record)
+
+
+def _complete_log(settings: Settings) -> None:
+    """Hold what is in place to the transparency log, and enter what a kill kept from being entered.
+
+    Only a release that proves itself, with an approval of the ledger, is entered.
+    """
+    home = settings.place("releases")
+    folders = [folder for _, _, folder in releases(settings)]
+    waiting = set(folders) - transparency.entered(home, folders)
+    for folder in sorted(waiting, key=folders.index):
+        verify(folder, keys.trusted(settings))
+        if store.read_json(folder / APPROVAL) not in decisions(settings):
+            raise NotApproved(
+                f"{folder.parent.name}/{folder.name} was put here by something else. Nothing was published.",
+                found="a release whose approval the ledger does not hold",
+                expected="releases that publish made",
+                rule="publish/release.py",
+                next_step="find out who wrote to the releases; take that folder away, or restore approvals.jsonl",
+            )
+        transparency.add(home, folder)
 
 
 def _allow(settings: Settings, quarter: FiscalQuarter, folder: Path, candidate: dict[str, Any]) -> None:
@@ -100,17 +149,24 @@ def _allow(settings: Settings, quarter: FiscalQuarter, folder: Path, candidate: 
     passed_verdict(folder, candidate)
     path = folder / APPROVAL
     approval = store.read_json(path) if path.exists() else {}
-    fault = approval_fault(approval, str(quarter), digest) if path.exists() else "that nobody has given yet"
-    if not fault and approval["prepared_by"] != candidate["prepared_by"]:
-        fault = "that names another preparer"
-    person = None if fault else allowed(settings, approval["approver"], candidate["prepared_by"])
-    if fault or person:
+    fault = release_fault(settings, candidate, approval) if path.exists() else "that nobody has given yet"
+    if fault:
         raise NotApproved(
             f"{quarter} is not approved. Nothing was published.",
-            found=f"an approval {fault or 'by ' + str(person)}",
-            expected=f"an approval of candidate {digest[:12]} by a second person named in `approvers`",
-            rule="publish/release.py",
+            found=f"an approval {fault}",
+            expected=f"a signed approval of candidate {digest[:12]} by a second person named in `approvers`",
+            rule="publish/approval.py, release_fault",
             next_step=f"hrdd approve {quarter}, by somebody other than {candidate['prepared_by']}",
+        )
+    last = of_quarter(settings, quarter)[-1:]
+    expected = store.read_json(last[0] / manifests.NAME)["manifest_digest"] if last else None
+    if not candidate["revises"] == diff.revised(folder / "files") == expected:
+        raise NotApproved(
+            f"The candidate of {quarter} was compared with another release. Nothing was published.",
+            found="a candidate that was prepared before the last release of its quarter",
+            expected="one that says what it changes of that release, and an approval of it",
+            rule="publish/release.py; publish/diff.py",
+            next_step=f"hrdd prepare {quarter}, check and approve it",
         )
 
 
@@ -133,16 +189,24 @@ def _release(settings: Settings, quarter: FiscalQuarter, folder: Path, candidate
             shutil.copyfile(folder / "files" / name, temporary / name)
         for name in (VERDICT, APPROVAL):
             shutil.copyfile(folder / name, temporary / name)
-        manifest = manifests.write(
+        assemble(
+            temporary,
             candidate,
-            store.checksums(temporary),
             revision=revision,
             released_at=settings.now().isoformat(),
             previous_release=store.read_json(earlier[-1][2] / manifests.NAME)["manifest_digest"] if earlier else None,
         )
-        (temporary / manifests.NAME).write_bytes(store.canonical_json(manifest))
-        verify(temporary)
+        verify(temporary, keys.trusted(settings))
     return revision, release
+
+
+def assemble(folder: Path, candidate: dict[str, Any], **facts: Any) -> dict[str, Any]:
+    """Add provenance and manifest to a folder that holds a candidate's files, verdict and approval."""
+    manifest = manifests.write(candidate, store.checksums(folder), **facts)
+    (folder / PROVENANCE).write_bytes(store.canonical_json(statement.statement(manifest)))
+    manifest = manifests.write(candidate, store.checksums(folder), **facts)
+    (folder / manifests.NAME).write_bytes(store.canonical_json(manifest))
+    return manifest
 
 
 def _record(settings: Settings, quarter: FiscalQuarter, revision: int) -> dict[str, Any]:

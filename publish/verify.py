@@ -1,6 +1,7 @@
 """verify: does a release folder prove itself? Offline, and closed on any doubt.
 
-It needs nothing but the folder: no database, no network, no settings. Whoever holds a release can run it.
+It needs nothing but the folder and the public keys of those who may sign: no database, no network. Without keys only
+a SAMPLE release can be proven, because anybody can make the SAMPLE keys.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from typing import Any
 from pipeline import store
 from pipeline.errors import HrddError, NotVerified
 from publish import manifest as manifests
-from publish.manifest import APPROVAL, VERDICT
+from publish import statement
+from publish.keys import PublicKeys, signature_fault
+from publish.manifest import APPROVAL, EVIDENCE, PROVENANCE, VERDICT
 
 
-def verify(folder: Path | str) -> dict[str, Any]:
-    """Check every byte of a release folder against its manifest, and the manifest against itself.
+def verify(folder: Path | str, keys: PublicKeys | None = None) -> dict[str, Any]:
+    """Check every byte of a release folder against its manifest, and the manifest against itself and its signature.
 
-    Returns: ``release, manifest_digest, candidate_digest, files`` (how many were checked), ``checks`` (how many the
-    board door evaluated), ``approver, previous_release``. Raises NotVerified at the first thing that does not fit.
+    ``keys`` are the public keys of each signer (``keys.trusted(settings)`` of an installation). Returns: ``release,
+    manifest_digest, candidate_digest, files`` (how many were checked), ``checks`` (how many the board door evaluated),
+    ``approver, signed_by, key, is_sample, previous_release``. Raises NotVerified at the first thing that does not fit.
     """
     root = Path(folder)
     if root.is_symlink() or not root.is_dir():
@@ -37,6 +41,12 @@ def verify(folder: Path | str) -> dict[str, Any]:
             raise _doubt(f"{name} has other bytes", "the bytes whose SHA-256 the manifest names")
     verdict, approval = _record(root / VERDICT), _record(root / APPROVAL)
     evidence(manifest["quarter"], manifest["candidate_digest"], candidate_files(manifest["files"]), verdict, approval)
+    if approval.get("prepared_by") != manifest["prepared_by"]:
+        raise _doubt("an approval that names another preparer", "the preparer whom the manifest names")
+    if fault := signature_fault(approval, keys, is_sample=manifest["is_sample"] is True):
+        raise _doubt(f"an approval {fault}", "one signed with a key of the settings' public_keys, or given by --key")
+    if _record(root / PROVENANCE) != statement.statement(manifest):
+        raise _doubt("a provenance.json that tells another story", "the statement that follows from the manifest")
     return {
         "release": manifest["release"],
         "manifest_digest": manifest["manifest_digest"],
@@ -44,13 +54,16 @@ def verify(folder: Path | str) -> dict[str, Any]:
         "files": len(there),
         "checks": verdict["checks_evaluated"],
         "approver": approval["approver"],
+        "signed_by": approval["signed_by"],
+        "key": approval["key"],
+        "is_sample": manifest["is_sample"],
         "previous_release": manifest["previous_release"],
     }
 
 
 def candidate_files(files: Mapping[str, str]) -> dict[str, str]:
-    """Of a release's files, those that were the candidate's: all but the verdict and the approval."""
-    return {name: digest for name, digest in files.items() if name not in (VERDICT, APPROVAL)}
+    """Of a release's files, those that were the candidate's: all but the evidence that publish put beside them."""
+    return {name: digest for name, digest in files.items() if name not in EVIDENCE}
 
 
 def evidence(
@@ -138,8 +151,8 @@ def _same_files(there: set[str], listed: Mapping[str, str]) -> None:
         raise _doubt(f"{len(missing)} missing: {missing[0]}", "every file that the manifest lists")
     if extra:
         raise _doubt(f"{len(extra)} extra: {extra[0]!r}", "no file that the manifest does not list")
-    if not {VERDICT, APPROVAL} <= there:
-        raise _doubt("no verdict or no approval", "both beside the figures")
+    if not set(EVIDENCE) <= there:
+        raise _doubt("no verdict, no approval or no provenance", "all three beside the figures")
 
 
 def _files(root: Path) -> set[str]:

@@ -148,6 +148,8 @@ class _Book:
             ("Approved by", "named in approval.json, beside this workbook: approved are these very bytes"),
             ("Checks", "verdict.json, beside this workbook"),
         ]
+        if board.revision:
+            facts.insert(0, ("Revised", board.revision.notice()))
         if board.is_sample:
             facts.insert(0, (SAMPLE_MARK, SAMPLE_SENTENCE))
         for row, (label, text) in enumerate(facts, start=FIRST_ROW):

@@ -85,8 +85,10 @@ def finished_build(
         "build_id": build_id,
         "cutoff_at": "2023-05-01T00:00:00+00:00",
         "standard_cutoff_at": "2023-04-14T15:00:00+00:00",
-        "is_sample": True,
-        "deliveries": [{**delivery, "records": 9, "quarantined": 0, "is_sample": True} for delivery in deliveries],
+        "is_sample": settings.is_sample,
+        "deliveries": [
+            {**delivery, "records": 9, "quarantined": 0, "is_sample": settings.is_sample} for delivery in deliveries
+        ],
     }
     store.write_json(place / "inputs.json", inputs)
     store.write_json(place / "build.json", {"quarter": str(quarter), "build_id": build_id, "outcome": "succeeded"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import json
 import os
 import shutil
@@ -82,6 +84,63 @@ def test_the_whole_way_by_hand_ends_in_a_release_that_proves_itself(data: Path) 
     assert "board_headline" in tables
     assert undescribed == []
     assert "r1" in hrdd(data, "status").stdout
+
+
+def test_p19_a_release_is_made_again_bit_for_bit_from_the_bytes_that_landed(data: Path) -> None:
+    assert hrdd(data, "approve", QUARTER, "--as", "approver").returncode == 0
+    assert hrdd(data, "publish", QUARTER).returncode == 0
+    shutil.rmtree(data / "builds")
+    shutil.rmtree(data / "candidates")
+    for parquet in (data / "raw").rglob("*.parquet"):
+        parquet.unlink()
+    made = hrdd(data, "reproduce", f"{QUARTER}/r1")
+    assert made.returncode == 0, made.stderr
+    files = len([path for path in (data / "releases" / QUARTER / "r1").rglob("*") if path.is_file()])
+    assert f"{files} files are the same, byte for byte" in made.stdout
+    assert not (data / ".reproduce").exists()
+    landed = next(path for path in (data / "landed" / "hotline" / "case").iterdir() if path.suffix == "")
+    landed.chmod(0o640)
+    landed.write_bytes(landed.read_bytes().replace(b"2", b"3", 1))
+    assert "landed/hotline/case" in stopped(hrdd(data, "reproduce", f"{QUARTER}/r1"), 7)
+    stopped(hrdd(data, "reproduce", f"{QUARTER}/r2"), 7)
+    stopped(hrdd(data, "reproduce", "../approvals.jsonl"), 7)
+    proved = hrdd(data, "verify", str(data / "releases"))
+    assert proved.returncode == 0, proved.stderr
+    head = proved.stdout.split()[-1].rstrip(".")
+    assert hrdd(data, "verify", str(data / "releases"), "--head", head).returncode == 0
+    stopped(hrdd(data, "verify", str(data / "releases"), "--head", "0" * 64), 7)
+
+
+def test_p20_the_pack_of_a_figure_leads_to_the_extracts_behind_it_and_says_what_was_kept_out(
+    data: Path, tmp_path: Path
+) -> None:
+    assert hrdd(data, "approve", QUARTER, "--as", "approver", "--reason", "compared").returncode == 0
+    assert hrdd(data, "publish", QUARTER).returncode == 0
+    pack = tmp_path / "pack"
+    arguments = ["audit-pack", "trn_bhr_completion_rate", "--quarter", QUARTER, "--into", str(pack)]
+    done = hrdd(data, *arguments)
+    assert done.returncode == 0, done.stderr
+    inputs = json.loads((pack / "inputs.json").read_text())[f"{QUARTER}/r1"]
+    behind = {entry["family"] for entry in inputs if entry["is_behind_the_figure"]}
+    assert behind == {"hr", "training"}
+    for entry in inputs:
+        sent = entry["landing_receipt"]["bytes_sha256"]
+        landed = data / "landed" / entry["family"] / entry["extract"] / sent
+        assert hashlib.sha256(landed.read_bytes()).hexdigest() == sent
+        rows = data / "raw" / entry["family"] / entry["extract"] / f"{entry['extract_id']}.parquet"
+        assert hashlib.sha256(rows.read_bytes()).hexdigest() == entry["rows_sha256"]
+        receipt = entry["load_receipt"]
+        assert receipt["records_in"] == receipt["loaded"] + sum(entry["kept_out"]["reasons"].values())
+    with (pack / "figures.csv").open(newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if (row["perimeter"], row["fiscal_quarter"]) == ("corp", QUARTER)]
+    assert "86" in {row["value"] for row in rows if row["dimension"] == "total"}
+    decisions = json.loads((pack / "approvals.json").read_text())["decisions"]
+    assert [(record["approver"], record["reason"]) for record in decisions] == [("approver", "compared")]
+    for line in (pack / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split("  ")
+        assert hashlib.sha256((pack / name).read_bytes()).hexdigest() == digest
+    stopped(hrdd(data, *arguments), 1)
+    stopped(hrdd(data, "audit-pack", "none", "--quarter", QUARTER, "--into", str(tmp_path / "other")), 1)
 
 
 def test_every_step_can_be_repeated(data: Path) -> None:

@@ -199,20 +199,24 @@ def release(settings: Settings, *, latest: str | None) -> None:
 
 def test_a_quarter_stands_where_its_last_record_says(settings: Settings) -> None:
     assert standing(settings, QUARTER) is None
-    passed, yes, no = {"passed": True}, {"decision": "approved"}, {"decision": "rejected"}
+    passed, no = {"passed": True}, {"decision": "rejected"}
+    yes = {"decision": "approved", "decided_at": settings.now().isoformat()}
+    old = {"decision": "approved", "decided_at": "2023-01-01T00:00:00+00:00"}
     stages = [
         candidate(settings),
         candidate(settings, verdict={"passed": False}),
         candidate(settings, verdict=passed),
         candidate(settings, verdict=passed, approval=no),
         candidate(settings, verdict=passed, approval=yes),
+        candidate(settings, verdict=passed, approval=old),
     ]
-    assert [stage and stage.stage for stage in stages] == ["unchecked", "failed", "waiting", "rejected", "approved"]
-    assert [stage and stage.is_open for stage in stages] == [True, True, True, False, True]
+    said = ["unchecked", "failed", "waiting", "rejected", "approved", "waiting"]
+    assert [stage and stage.stage for stage in stages] == said
+    assert [stage and stage.is_open for stage in stages] == [True, True, True, False, True, True]
 
 
 def test_a_release_counts_once_latest_has_moved_on(settings: Settings) -> None:
-    yes = {"verdict": {"passed": True}, "approval": {"decision": "approved"}}
+    yes = {"verdict": {"passed": True}, "approval": {"decision": "approved", "decided_at": settings.now().isoformat()}}
     release(settings, latest=None)
     assert candidate(settings, **yes) == candidate(settings, **yes)
     stages = []

@@ -163,7 +163,7 @@ def documented(section: str, pattern: str) -> set[str]:
 def test_every_command_is_documented_and_has_help() -> None:
     text = (PROJECT / "docs" / "commands.md").read_text()
     assert isinstance(main, click.Group)
-    assert documented(text, r"^\| `hrdd (\w+)") == set(main.commands)
+    assert documented(text, r"^\| `hrdd ([\w-]+)") == set(main.commands)
     assert [name for name, command in main.commands.items() if not command.help] == []
 
 

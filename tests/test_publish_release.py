@@ -19,6 +19,7 @@ from pipeline.errors import GateFailed, HrddError, NotApproved, NotVerified
 from pipeline.settings import Settings
 from publish import candidate, manifest, release
 from publish.dictionary import COLUMNS, TABLES
+from publish.manifest import EVIDENCE
 from publish.verify import verify
 
 
@@ -55,7 +56,7 @@ def test_an_approved_candidate_is_released_and_proves_itself(settings: Settings)
     report = verify(folder)
     assert folder == settings.place("releases", "FY2023-Q4", "r1")
     assert {name: sums for name, sums in everything(folder).items() if name in record["files"]} == record["files"]
-    assert set(everything(folder)) - set(record["files"]) == {"verdict.json", "approval.json", "manifest.json"}
+    assert set(everything(folder)) - set(record["files"]) == {*EVIDENCE, "manifest.json"}
     assert latest == {
         "release": "FY2023-Q4/r1",
         "quarter": "FY2023-Q4",
@@ -101,7 +102,7 @@ def test_publishing_again_changes_nothing(settings: Settings) -> None:
     assert everything(settings.place("releases")) == before
 
 
-def test_the_second_revision_leaves_the_first_as_it_was(settings: Settings) -> None:
+def test_p26_the_second_revision_leaves_the_first_as_it_was(settings: Settings) -> None:
     first = released(settings)
     before, first_digest = everything(first), verify(first)["manifest_digest"]
     second = released(settings, "b2", shift=1)
@@ -139,7 +140,7 @@ def test_two_who_publish_at_once_release_once(settings: Settings) -> None:
     with ThreadPoolExecutor(2) as two:
         records = list(two.map(lambda _: release.publish(settings, QUARTER), range(2)))
     assert records[0] == records[1]
-    assert sorted(path.name for path in settings.place("releases", "FY2023-Q4").iterdir()) == ["r1"]
+    assert sorted(path.name for path in settings.place("releases", "FY2023-Q4").glob("*")) == ["index.json", "r1"]
 
 
 # A kill at any moment.
@@ -167,7 +168,7 @@ def test_a_kill_between_the_rename_and_the_latest_is_completed(
     assert everything(folder) == before
     assert settings.place("releases", "latest.json").exists()
     assert settings.place("mart", "due_diligence.duckdb").exists()
-    assert sorted(path.name for path in folder.parent.iterdir()) == ["r1"]
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["index.json", "r1"]
 
 
 def _killed(step: str) -> Callable[..., None]:
@@ -184,7 +185,7 @@ def test_what_a_kill_left_half_made_is_no_release_and_is_swept_away(settings: Se
     (unfinished / ".put-killed").write_bytes(b"x")
     (unfinished / ".put-killed.wal").write_bytes(b"x")
     folder = released(settings)
-    assert sorted(path.name for path in folder.parent.iterdir()) == ["r1"]
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["index.json", "r1"]
     assert [path.name for path in unfinished.iterdir()] == ["FY2023-Q4-r1.duckdb"]
 
 
@@ -236,7 +237,7 @@ def test_a_warning_that_failed_does_not_stop_a_release(settings: Settings) -> No
     assert release.publish(settings, QUARTER)["revision"] == 1
 
 
-def test_a_byte_changed_after_the_approval_voids_it(settings: Settings) -> None:
+def test_p23_a_byte_changed_after_the_approval_voids_it(settings: Settings) -> None:
     prepared(settings)
     checked(settings)
     decided(settings)
@@ -349,7 +350,7 @@ def test_the_same_decision_twice_is_one_and_another_is_refused(settings: Setting
     assert store.read_json(folder / "approval.json") == first
 
 
-def test_a_rejection_needs_a_reason_and_leaves_the_last_release_alone(settings: Settings) -> None:
+def test_p24_a_rejection_needs_a_reason_and_leaves_the_last_release_alone(settings: Settings) -> None:
     released(settings)
     before = everything(settings.place("releases"))
     prepared(settings, "b2", shift=1)
@@ -366,10 +367,10 @@ def test_a_rejection_needs_a_reason_and_leaves_the_last_release_alone(settings: 
 # Verification, offline.
 
 
-def test_one_flipped_byte_in_any_file_fails(settings: Settings) -> None:
+def test_p27_one_flipped_byte_in_any_file_fails(settings: Settings) -> None:
     folder = released(settings)
     names = sorted(everything(folder))
-    assert len(names) == 2 * len(TABLES) + 11
+    assert len(names) == 3 * len(TABLES) + 13
     for name in names:
         kept = (folder / name).read_bytes()
         for place in {0, len(kept) // 2, len(kept) - 1}:
@@ -382,7 +383,7 @@ def test_one_flipped_byte_in_any_file_fails(settings: Settings) -> None:
     assert verify(folder)["files"] == len(names)
 
 
-def test_one_missing_file_fails(settings: Settings) -> None:
+def test_p27_one_missing_file_fails(settings: Settings) -> None:
     folder = released(settings)
     for name in everything(folder):
         kept = (folder / name).read_bytes()
@@ -393,7 +394,7 @@ def test_one_missing_file_fails(settings: Settings) -> None:
     assert verify(folder)["release"] == "FY2023-Q4/r1"
 
 
-def test_anything_beside_the_listed_files_fails(settings: Settings, tmp_path: Path) -> None:
+def test_p27_anything_beside_the_listed_files_fails(settings: Settings, tmp_path: Path) -> None:
     folder = released(settings)
     page = folder / "index.html"
 
@@ -437,7 +438,8 @@ def resealed(folder: Path, **changes: Any) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"manifest_version": 2},
+        {"manifest_version": 1},
+        {"manifest_version": 3},
         {"manifest_version": True},
         {"candidate_digest": "0" * 64},
         {"quarter": "FY2023-Q3"},
@@ -445,7 +447,7 @@ def resealed(folder: Path, **changes: Any) -> None:
         {"signature": "x"},
     ],
 )
-def test_a_manifest_that_does_not_fit_fails_even_with_a_right_digest(
+def test_p27_an_unknown_version_or_a_manifest_that_does_not_fit_fails_even_with_a_right_digest(
     settings: Settings, changes: dict[str, Any]
 ) -> None:
     folder = released(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pwd
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +29,7 @@ from events.rest import Airflow, Refused
 from events.server import make_secrets
 from pipeline import store
 from pipeline.settings import DEFAULT_FILE, PROJECT, Settings
+from publish import keys
 from publish.verify import verify
 from samples.write import write_samples
 
@@ -110,6 +113,28 @@ def test_no_secret_and_no_default_password_stands_in_the_file(services: dict[str
     text = COMPOSE.read_text() + (PROJECT / ".env.example").read_text()
     assert "latest" not in text
     assert re.search(r"airflow:airflow|minioadmin|changeme|password123", text) is None
+
+
+def test_every_secret_that_is_mounted_is_made_and_the_gates_key_signs_with_the_line_that_is_made_with_it(
+    tmp_path: Path,
+) -> None:
+    sample = Settings.load(data=tmp_path / "data")
+    made = {file.name for file in make_secrets(sample, tmp_path / "secrets")}
+    mounted = set(yaml.safe_load(COMPOSE.read_text())["secrets"])
+    assert made - mounted == {"gate.public"}  # it is no secret
+    assert mounted - made == set()
+    public = tomllib.loads((tmp_path / "secrets" / "gate.public").read_text())
+    real = dataclasses.replace(
+        sample,
+        is_sample=False,
+        keys=str(tmp_path / "secrets"),
+        public_keys={name: tuple(keys) for name, keys in public.items()},
+        disclosure_key_file=str(tmp_path / "secrets" / "disclosure_key"),
+    )
+    record = keys.signed(real, {"approver": "somebody", "decision": "approved"}, keys.GATE)
+    assert keys.signature_fault(record, keys.trusted(real), is_sample=False) is None
+    assert keys.signature_fault({**record, "approver": "else"}, keys.trusted(real), is_sample=False) is not None
+    assert len(real.disclosure_key()) >= 32
 
 
 def test_the_example_of_the_environment_names_what_the_file_asks_for() -> None:

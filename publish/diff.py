@@ -1,0 +1,290 @@
+"""diff: what a revision changes of the release before it, figure by figure, with a reason, and whether it is material.
+
+Both sides are what readers got: the earlier release's own Parquet tables, and the candidate's protected ones. So the
+comparison can show nothing that was withheld on both sides.
+
+The rule: a change is material if it is one percentage point or
+five percent or more, if a target status flips, if a zero-claim changes, or if the board was shown another figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import database, store
+from pipeline.errors import HrddError
+from pipeline.settings import Settings
+from publish import manifest as manifests
+from publish.board import ENGLISH, Row, Table
+from publish.dictionary import CELL, COLUMNS, REVISION, TABLES, THEMES
+from publish.disclosure import TOTAL
+from publish.tables import number_text
+from publish.wording import Words
+
+NAME = "revision.json"
+POINTS = 1.0  # percentage points
+SHARE = 0.05  # of the earlier value
+
+REASONS = ENGLISH.section("reason")  # code -> what it says, in the order in which they are told
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What a candidate changes of a release: the record (``revision.json``) and the rows of ``tables/revision.csv``."""
+
+    record: dict[str, Any]
+    rows: list[Row]
+
+    @property
+    def table(self) -> Table:
+        """The rows as a table that is published like every other."""
+        return Table(REVISION, tuple(COLUMNS[column] for column in REVISION.columns), self.rows)
+
+    @property
+    def headline(self) -> list[Row]:
+        """The changed headline figures, as the board reads them."""
+        return [row for row in self.rows if row["is_headline"]]
+
+    def notice(self, words: Words = ENGLISH) -> str:
+        """One paragraph that stands at the top of the page and of the workbook."""
+        material = sum(row["is_material"] for row in self.rows)
+        said = [
+            words("revision.notice", release=self.record["revises"]),
+            *(words(f"reason.{code}") for code in self.record["reason_codes"]),
+            self.record["explanation"],
+            words("revision.differ", n=len(self.rows), headline=len(self.headline)),
+            words("revision.material", n=material) if material else words("revision.immaterial"),
+            words("revision.table"),
+        ]
+        return " ".join(filter(None, said))
+
+
+def check_reasons(reasons: Iterable[str]) -> list[str]:
+    """The reason codes, once each; raises HrddError for a code that nobody knows."""
+    codes = sorted(set(reasons))
+    unknown = [code for code in codes if code not in REASONS]
+    if unknown:
+        raise HrddError(
+            "This is not a reason for a revision.",
+            found=repr(unknown[0][:40]),
+            expected=", ".join(REASONS),
+            rule="publish/diff.py, REASONS",
+            next_step="choose the code that fits, and say the rest in the explanation",
+        )
+    return codes
+
+
+def revised(files: Path) -> str | None:
+    """The manifest digest of the release that a candidate's files say they revise, or nothing."""
+    path = files / NAME
+    return str(store.read_json(path)["revises_manifest_digest"]) if path.exists() else None
+
+
+def compare(
+    settings: Settings,
+    release: Path,
+    tables: Mapping[str, Table],
+    *,
+    inputs: Sequence[Mapping[str, Any]],
+    code: Mapping[str, str],
+    reasons: Iterable[str] = (),
+    explanation: str = "",
+) -> Revision:
+    """Compare the protected tables of a candidate with a release of its quarter.
+
+    ``inputs`` are the candidate's deliveries, ``code`` its provenance, ``reasons`` and ``explanation`` what the
+    preparer says; reasons that follow from the records (``derived``) stand beside them.
+    """
+    manifest = store.read_json(release / manifests.NAME)
+    before = _read(settings, release)
+    now = {name: table.rows for name, table in tables.items()}
+    derived = _derived(manifest, before, now, inputs, code)
+    codes = [code for code in REASONS if code in derived or code in check_reasons(reasons)]
+    rows = _figures(before, now, " ".join(codes))
+    record = {
+        "quarter": manifest["quarter"],
+        "revises": manifest["release"],
+        "revises_manifest_digest": manifest["manifest_digest"],
+        "reason_codes": codes,
+        "reasons": [
+            {"code": code, "derived": code in derived, "because": derived.get(code, "the preparer says so")}
+            for code in codes
+        ],
+        "explanation": explanation.strip(),
+        "is_material": any(row["is_material"] for row in rows),
+        "schema": _schema(before, tables),
+        "rows": {name: _row_counts(before.get(name, []), now.get(name, []), name) for name in sorted(before | now)},
+        "figures": {change: sum(row["change"] == change for row in rows) for change in ("changed", "added", "removed")},
+        "headline": [row for row in rows if row["is_headline"]],
+    }
+    return Revision(record, rows)
+
+
+def why_material(old: Row | None, new: Row | None, unit: str | None, *, is_headline: bool) -> list[str]:
+    """Which parts of the rule make the change from one figure to the other material; none if it is not."""
+    was, now = (side["value"] if side else None for side in (old, new))
+    why = []
+    if was is not None and now is not None:
+        if unit in ("%", "pp") and _reaches(abs(now - was), POINTS):
+            why.append("points")
+        if was and _reaches(abs(now - was), SHARE * abs(was)):
+            why.append("share")
+    if (old is None) != (new is None) and (was or now):
+        why.append("share")  # a figure that appears or disappears has changed by all of it
+    statuses = [side["target_status"] if side else None for side in (old, new)]
+    if statuses[0] != statuses[1] and {"MET", "MISSED"} & set(statuses):
+        why.append("target")
+    if any(side is not None and side["value"] == 0 for side in (old, new)) and _claim(old) != _claim(new):
+        why.append("zero_claim")
+    if is_headline and _printed(old) != _printed(new):
+        why.append("headline")
+    return why
+
+
+def _reaches(change: float, bar: float) -> bool:
+    # The figures are binary fractions: 85.0 to 86.0 must be one point, whatever the last bit says.
+    return change >= bar - 1e-9 * max(1.0, bar)
+
+
+def _claim(row: Row | None) -> tuple[bool, str] | None:
+    return (row["value"] == 0, row["value_state"] if row["value"] == 0 else "") if row else None
+
+
+def _printed(row: Row | None) -> tuple[Any, ...] | None:
+    return (row.get("display_value"), row["value_state"], row["target_status"]) if row else None
+
+
+def _figures(before: Mapping[str, list[Row]], now: Mapping[str, list[Row]], reasons: str) -> list[Row]:
+    """One row per figure of ``metric_values`` that differs, headline figures first, then by key."""
+    old, new = _by_cell(before), _by_cell(now)
+    known = {row["metric_id"]: row for side in (before, now) for row in side.get("dim_metric", [])}
+    headline = {_cell({**row, "dimension": TOTAL, "dimension_value": "ALL"})
+                for side in (before, now) for row in side.get("headline", [])}  # fmt: skip
+    rows = []
+    for cell in old.keys() | new.keys():
+        was, is_now = old.get(cell), new.get(cell)
+        if was is not None and is_now is not None and _same(was, is_now):
+            continue
+        metric = known.get(cell[0], {})
+        why = why_material(was, is_now, metric.get("unit"), is_headline=cell in headline)
+        then, value = (side["value"] if side else None for side in (was, is_now))
+        row = {
+            "change": "added" if was is None else "removed" if is_now is None else "changed",
+            **dict(zip(CELL, cell, strict=True)),
+            "title": metric.get("title"),
+            "unit": metric.get("unit"),
+            "is_headline": cell in headline,
+            "difference": None if then is None or value is None else value - then,
+            "is_material": bool(why),
+            "why_material": " ".join(why),
+            "reasons": reasons,
+        }
+        for name, side in (("old", was), ("new", is_now)):
+            row |= {
+                f"{name}_value": side["value"] if side else None,
+                f"{name}_display": _display(side) if side else None,
+                f"{name}_state": side["value_state"] if side else None,
+                f"{name}_target_status": side["target_status"] if side else None,
+            }
+        rows.append({column: row[column] for column in REVISION.columns})
+    return sorted(rows, key=lambda row: (not row["is_headline"], *(str(row[name]) for name in CELL)))
+
+
+def _by_cell(tables: Mapping[str, list[Row]]) -> dict[tuple[Any, ...], Row]:
+    shown = {
+        _cell({"dimension": TOTAL, "dimension_value": "ALL", **row}): row["display_value"]
+        for name in ("trend", *THEMES)
+        for row in tables.get(name, [])
+    }
+    return {_cell(row): {**row, "display_value": shown.get(_cell(row))} for row in tables.get("metric_values", [])}
+
+
+def _cell(row: Row) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in CELL)
+
+
+def _same(old: Row, new: Row) -> bool:
+    compared = ("numerator", "denominator", "value", "value_state", "target_value", "target_status", "display_value")
+    return all(old.get(name) == new.get(name) for name in compared)
+
+
+def _display(row: Row) -> str:
+    return row["display_value"] or ("" if row["value"] is None else number_text(row["value"]))
+
+
+def _schema(before: Mapping[str, list[Row]], tables: Mapping[str, Table]) -> dict[str, Any]:
+    old = {name: set(rows[0]) for name, rows in before.items() if rows}
+    new = {name: {column.name for column in table.columns} for name, table in tables.items()}
+    both = sorted(old.keys() & new.keys())
+    return {
+        "tables_added": sorted(new.keys() - before.keys()),
+        "tables_removed": sorted(before.keys() - new.keys()),
+        "columns_added": {name: sorted(new[name] - old[name]) for name in both if new[name] - old[name]},
+        "columns_removed": {name: sorted(old[name] - new[name]) for name in both if old[name] - new[name]},
+    }
+
+
+def _row_counts(old: list[Row], new: list[Row], name: str) -> dict[str, int]:
+    key = TABLES[name].key if name in TABLES else ()
+    sides = [{tuple(str(row.get(part)) for part in key): row for row in rows} for rows in (old, new)]
+    both = sides[0].keys() & sides[1].keys()
+    return {
+        "before": len(old),
+        "now": len(new),
+        "added": len(sides[1].keys() - both),
+        "removed": len(sides[0].keys() - both),
+        "changed": sum(sides[0][cell] != sides[1][cell] for cell in both),
+    }
+
+
+def _derived(
+    manifest: Mapping[str, Any],
+    before: Mapping[str, list[Row]],
+    now: Mapping[str, list[Row]],
+    inputs: Sequence[Mapping[str, Any]],
+    code: Mapping[str, str],
+) -> dict[str, str]:
+    """Reason codes that follow from the records, each with the record it follows from."""
+    found = {}
+    sent = {(d["family"], d["extract"], d["extract_id"]) for d in manifest["inputs"]}
+    dated = {(d["family"], d["extract"], d["as_of_date"]) for d in manifest["inputs"]}
+    fresh = [d for d in inputs if (d["family"], d["extract"], d["extract_id"]) not in sent]
+    again = [d for d in fresh if d["delivery"] == "snapshot" and (d["family"], d["extract"], d["as_of_date"]) in dated]
+    late = [d for d in fresh if d not in again]
+    if late:
+        found["LATE_DATA"] = "new deliveries of " + _named(late)
+    if again:
+        found["SOURCE_CORRECTION"] = "sent again for the same day: " + _named(again)
+    if _perimeter(before) != _perimeter(now):
+        found["PERIMETER_CHANGE"] = "dim_entity differs"
+    if code["source_digest"] != manifest["code"]["source_digest"]:
+        found["METHOD_CHANGE"] = "the source of the computation differs"
+    elif code["lock_digest"] != manifest["code"]["lock_digest"]:
+        found["METHOD_CHANGE"] = "the pinned environment differs"
+    elif not found:
+        found["METHOD_CHANGE"] = "neither an extract nor the source differs: a setting does"
+    return found
+
+
+def _named(deliveries: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(sorted({f"{delivery['family']}/{delivery['extract']}" for delivery in deliveries}))
+
+
+def _perimeter(tables: Mapping[str, list[Row]]) -> list[tuple[str, ...]]:
+    counted = ("entity_code", "valid_from", "valid_to", "country_iso2", "region", "is_consolidated", "is_parent")
+    return sorted(tuple(str(row.get(name)) for name in counted) for row in tables.get("dim_entity", []))
+
+
+def _read(settings: Settings, release: Path) -> dict[str, list[Row]]:
+    """The tables of a release as typed rows, by name; the release's own revision table is no figure."""
+    found = {}
+    with database.connect(settings, folders=[release / "tables"]) as connection:
+        for file in sorted((release / "tables").glob("*.parquet")):
+            if file.stem != REVISION.name:
+                relation = connection.execute("select * from read_parquet(?)", [str(file)])
+                names = [column[0] for column in relation.description]
+                found[file.stem] = [dict(zip(names, values, strict=True)) for values in relation.fetchall()]
+    return found
