@@ -6,10 +6,14 @@ release stays what it is. Several runs may wait side by side: one unanswered gat
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, get_current_context, task
+from datetime import timedelta
+
+from airflow.sdk import DAG, DeadlineAlert, SyncCallback, get_current_context, task
 
 from events.chain import AGAIN, CANDIDATE, GATE, by_quarter, four_parts, quarter_of
+from events.deadlines import ReleaseDue
 from events.gate import BoardGate
+from events.notices import WAITS, Notice, overdue
 from pipeline.settings import Settings
 
 with DAG(
@@ -20,6 +24,7 @@ with DAG(
     is_paused_upon_creation=False,
     catchup=False,
     default_args=AGAIN,
+    deadline=DeadlineAlert(ReleaseDue(), interval=timedelta(0), callback=SyncCallback(overdue), name="release is due"),
     tags=["publish"],
 ) as dag:
 
@@ -40,4 +45,4 @@ with DAG(
                 "checks": verdict["checks_evaluated"],
             }
 
-    check() >> BoardGate(task_id="approve", outlets=[GATE])
+    check() >> BoardGate(task_id="approve", outlets=[GATE], notifiers=[Notice(WAITS)])

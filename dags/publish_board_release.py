@@ -9,6 +9,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, get_current_context, task
 
 from events.chain import AGAIN, GATE, RELEASE, by_quarter, four_parts, quarter_of
+from events.notices import RELEASED, Notice
 from pipeline.settings import Settings
 
 with DAG(
@@ -22,7 +23,7 @@ with DAG(
     tags=["publish"],
 ) as dag:
 
-    @task(outlets=[RELEASE])
+    @task(outlets=[RELEASE], on_success_callback=[Notice(RELEASED)])
     def publish() -> dict[str, str]:
         """Move the candidate's files into the release folder; `latest` moves last."""
         from publish.release import publish

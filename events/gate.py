@@ -10,23 +10,12 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
 from events.chain import four_parts, quarter_of
+from events.question import question
 from events.standing import APPROVED, RELEASED, WAITING, standing
 from pipeline.errors import GateFailed, NotApproved
 from pipeline.settings import Settings
 
 NO_REASON = "rejected in Airflow without a written reason"
-BODY = """\
-The candidate of **{quarter}** passed the board door and waits for your decision.
-
-| | |
-|---|---|
-| Quarter | `{quarter}` |
-| Candidate | `{digest}` |
-| Look at it | [its figures, the warnings of the checks and what it changes](/releases/candidates/{quarter}/{digest}/) |
-
-You decide on exactly these bytes. If another candidate has taken their place, your answer is refused.
-Give a reason with a *Reject*: it is what the others have to go on. Nothing is published without an answer.
-"""
 
 
 class BoardGate(ApprovalOperator):
@@ -64,7 +53,7 @@ class BoardGate(ApprovalOperator):
         if self._is_asked_already(context, digest):
             raise AirflowSkipException("This candidate already waits for an answer in another run.")
         self.subject = f"May the candidate of {quarter} be released?"
-        self.body = BODY.format(quarter=quarter, digest=digest)
+        self.body = question(settings, quarter)
         self.assigned_users = [{"id": name, "name": name} for name in settings.approvers]
         if not settings.approvers:
             with four_parts(context):

@@ -1,4 +1,4 @@
-"""What Airflow learns from this project when it starts: the quarter mapper and the page of the releases."""
+"""What Airflow learns from this project when it starts: the mapper, the deadline and the releases' page."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from events.deadlines import ReleaseDue
 from events.quarters import FiscalQuarterMapper
 
+_DEADLINES: list[Any] = [ReleaseDue]
 _MAPPERS: list[Any] = [FiscalQuarterMapper]
 
 
@@ -26,4 +28,5 @@ class EventsPlugin(AirflowPlugin):
 
     name = "hrdd_events"
     partition_mappers = _MAPPERS
+    deadline_references = _DEADLINES
     fastapi_apps, external_views = _pages()

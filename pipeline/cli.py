@@ -6,6 +6,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 from rich import box
@@ -226,6 +227,46 @@ def figure(settings: Settings, metric: str, quarter: FiscalQuarter, as_of: datet
     else:
         _table(f"The {found['rows']['looked_at']:,} rows it looked at", _texts(found["rows"]["sets"]))
         OUT.print(f"  query: {found['rows']['query']}")
+
+
+@main.command()
+@click.option(
+    "--year", type=click.IntRange(1901, 9990), help="A fiscal year, such as 2024; else this one and the last."
+)
+@click.pass_obj
+def calendar(settings: Settings, year: int | None) -> None:
+    """Show when each quarter ends, until when its extracts count, when its release is due, and how it stands."""
+    from pipeline.calendar import calendar
+
+    this = FiscalQuarter.containing(settings.now().astimezone(ZoneInfo(settings.timezone)).date()).fiscal_year
+    entries = calendar(settings, FiscalQuarter(year or this - 1, 1), FiscalQuarter(year or this, 4))
+    rows = [
+        {
+            "quarter": str(entry.quarter),
+            "ends": entry.quarter.end.isoformat(),
+            "cut-off": entry.cutoff_on.isoformat(),
+            "due": entry.due_on.isoformat(),
+            "state": entry.state,
+            "release": entry.release or "",
+        }
+        for entry in entries
+    ]
+    _table(f"Releases ({settings.timezone})", rows)
+
+
+@main.command()
+@click.argument("quarter", type=Quarter(), required=False)
+@click.pass_obj
+def viewings(settings: Settings, quarter: FiscalQuarter | None) -> None:
+    """List who opened a candidate before it was released."""
+    from publish.viewings import viewings
+
+    names = ("quarter", "candidate_digest", "person", "opened_at")
+    rows = [{name: record[name] for name in names} for record in viewings(settings, quarter)]
+    if rows:
+        _table("Who opened a candidate", rows)
+    else:
+        OUT.print("Nobody has opened a candidate.")
 
 
 @main.command()

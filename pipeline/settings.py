@@ -52,10 +52,12 @@ class Settings:
     parent_entity_code: str = ""  # the legal entity that perimeter `corp` means
     timezone: str = "Asia/Tokyo"  # where the fiscal day begins and ends
     cutoff_business_days: int = 10  # Monday to Friday, after the quarter's last day
+    due_business_days: int = 20  # Monday to Friday, after the quarter's last day, by when the release is due
     clock: str = "system"  # `system`, or one ISO 8601 moment with an offset that stands for now
     preparer: str = "pipeline"  # who a candidate is prepared by, unless a command names somebody else
     approvers: tuple[str, ...] = ()  # who may approve; the preparer never may
     approval_days: int = 30  # an approval older than this releases nothing; the person decides again
+    notices: str = ""  # the Airflow connection (smtp or http) that notices go through; empty = no notices
     keys: str = "~/.hrdd/keys"  # folder of private keys, <name>.key each; `~` is the home of whoever signs
     # Signer -> public keys, the one in use first. `gate` signs for whoever answered in Airflow; a person signs alone.
     public_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
@@ -155,6 +157,12 @@ class Settings:
             raise _bad(f"withhold_below = {self.withhold_below}", "5 or more", "never lower the threshold; raise it")
         if GATE in self.approvers:
             raise _bad(f"an approver named {GATE}", "names of persons", "name the person: this one is the server's")
+        if self.due_business_days < self.cutoff_business_days:
+            raise _bad(
+                f"due_business_days = {self.due_business_days}",
+                f"{self.cutoff_business_days} or more: no release before the cut-off",
+                "say when the release is due",
+            )
         if self.approval_days < 1:
             raise _bad(f"approval_days = {self.approval_days}", "1 or more", "say for how long an approval may wait")
 

@@ -54,7 +54,8 @@ def read_json(path: Path) -> Any:
 
 def folder(path: Path) -> Path:
     """Make sure that a folder is there, closed to others, and return it."""
-    path.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+    for missing in reversed([place for place in (path, *path.parents) if not place.exists()]):
+        missing.mkdir(exist_ok=True, mode=PRIVATE_FOLDER)  # `parents=True` would leave those above open
     return path
 
 

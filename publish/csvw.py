@@ -32,7 +32,7 @@ def describe(board: Board) -> dict[str, Any]:
     return {
         "@context": ["http://www.w3.org/ns/csvw", {"@language": "en"}],
         "dc:title": f"{board.company}: human rights due diligence, board figures {board.quarter}",
-        "dialect": {"encoding": "utf-8", "lineTerminators": ["\n"], "header": True},
+        "dialect": {"encoding": "utf-8", "lineTerminators": ["\r\n"], "header": True},
         "tables": described,
     }
 

@@ -1,8 +1,8 @@
 """publish: move approved bytes into the release folder. It computes no figure, and it believes no earlier step.
 
 Order: the release folder in one rename, its line in the transparency log and in the ledger of printed cells, the
-analysts' database and its pointer, the quarter's ``index.json``, then ``latest.json``. A kill at any moment leaves the
-last release whole; the next run completes what is missing.
+analysts' database and its pointer, the quarter's ``index.json``, the feed, then ``latest.json``. A kill at any moment
+leaves the last release whole; the next run completes what is missing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.errors import GateFailed, NotApproved
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
 from publish import candidate as candidates
-from publish import diff, keys, ledger, mart, statement, transparency
+from publish import diff, feed, keys, ledger, mart, statement, transparency
 from publish import manifest as manifests
 from publish.approval import decisions, passed_verdict, release_fault
 from publish.manifest import APPROVAL, PROVENANCE, VERDICT
@@ -51,6 +51,7 @@ def publish(settings: Settings, quarter: FiscalQuarter) -> dict[str, Any]:
         mart.make(settings, newest, store.read_json(newest / manifests.NAME))
         mart.point(settings, newest_quarter, newest_revision)
         _write(settings.place("releases", str(quarter), INDEX), index(settings, quarter))
+        _write_feed(settings)
         newest_record = _record(settings, newest_quarter, newest_revision)
         _write(settings.place("releases", "latest.json"), newest_record)
         return record
@@ -99,6 +100,14 @@ def index(settings: Settings, quarter: FiscalQuarter) -> dict[str, Any]:
 def _write(path: Path, record: dict[str, Any]) -> None:
     if not path.exists() or path.read_bytes() != store.canonical_json(record):
         store.write_json(path, record)
+
+
+def _write_feed(settings: Settings) -> None:
+    folders = [folder for _, _, folder in releases(settings)]
+    content = feed.feed(settings.company, folders, is_sample=settings.is_sample)
+    path = settings.place("releases", feed.NAME)
+    if not path.exists() or path.read_bytes() != content:
+        store.write_bytes(path, content)
 
 
 def _complete_log(settings: Settings) -> None:

@@ -27,7 +27,7 @@ from pipeline import store
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import PROJECT, Settings
 from portal import page as portal
-from publish import candidate, release, wording
+from publish import candidate, keys, release, wording
 from publish.tables import number_text
 
 QUARTERS = [FiscalQuarter(2023, 3), FiscalQuarter(2023, 4)]
@@ -418,15 +418,17 @@ def test_a_release_of_another_version_is_told_and_not_guessed(site: Site, copied
 
 
 def proven_again(folder: Path, files: dict[str, Any]) -> None:
-    """Write verdict, approval and manifest anew around changed files, so that the folder proves itself."""
-    from publish import manifest as manifests
+    """Write verdict, approval, provenance and manifest anew around changed files, so that the folder proves itself."""
     from publish.verify import candidate_files
 
     manifest = store.read_json(folder / "manifest.json")
     of_candidate = candidate_files({name: digest for name, digest in files.items() if name != "manifest.json"})
     digest = store.digest_of(of_candidate)
-    for name, change in (("verdict.json", {"files": of_candidate}), ("approval.json", {"candidate_digest": digest})):
-        store.write_json(folder / name, store.read_json(folder / name) | change)
-    sums = {name: store.sha256_file(folder / name) for name in manifest["files"]}
-    body = manifest | {"files": sums, "candidate_digest": digest}
-    store.write_json(folder / "manifest.json", body | {"manifest_digest": manifests.digest(body)})
+    store.write_json(folder / "verdict.json", store.read_json(folder / "verdict.json") | {"files": of_candidate})
+    said = store.read_json(folder / "approval.json") | {"candidate_digest": digest}
+    words = {name: value for name, value in said.items() if name != keys.SIGNATURE}
+    store.write_json(folder / "approval.json", keys.signed(settings_at(folder), words, said["signed_by"]))
+    for name in ("manifest.json", "provenance.json"):
+        (folder / name).unlink()
+    facts = {name: manifest[name] for name in ("revision", "released_at", "previous_release")}
+    release.assemble(folder, manifest | {"candidate_digest": digest}, **facts)
