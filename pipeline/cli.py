@@ -222,6 +222,12 @@ def figure(settings: Settings, metric: str, quarter: FiscalQuarter, as_of: datet
     OUT.print(f"  known by: {found['cutoff_at']}, build {found['build_id']}")
     _table("Under other rules", _texts(found["neighbors"]))
     _table("Releases of the quarter", _texts(found["releases"]))
+    saw, known = found["clocks"]["board_saw"], found["clocks"]["known_today"]
+    on = f" on {as_of:%Y-%m-%d}" if as_of else ""
+    OUT.print(f"As the board saw it{on}: {saw['display_value'] + ', ' + saw['release'] if saw else 'no release'}")
+    OUT.print(f"As known today: {known['display_value']}")
+    if found["clocks"]["steps"]:
+        _table("From the one to the other", _texts(found["clocks"]["steps"]))
     if found["rows"] is None:
         OUT.print("Rows behind it: none on record.")
     else:

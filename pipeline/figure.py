@@ -28,6 +28,7 @@ VIEW = (
     " and rows_behind.perimeter = metrics.headline_perimeter and rows_behind.basis = metrics.basis"
     " where metrics.metric_id = '{metric_id}' and rows_behind.fiscal_quarter = $fiscal_quarter"
 )
+NOT_RELEASED = "not released yet"
 FIGURE = (
     "numerator", "denominator", "value", "display_value", "value_state", "target_value", "target_status", "perimeter",
     "basis", "title", "unit",
@@ -38,32 +39,75 @@ def figure(settings: Settings, quarter: FiscalQuarter, metric_id: str, as_of: da
     """The headline figure of a metric in a quarter, as known at the end of a day (else today).
 
     Returns the columns of ``FIGURE``, and ``build_id``, ``cutoff_at``, ``neighbors`` (the figure under other rules),
-    ``releases`` (what each release of the quarter said) and ``rows`` (parts and exclusions with counts and digests,
-    and the query that gives them; None for a metric of which no row is on record).
+    ``releases`` (what each release of the quarter said by then), ``clocks`` (as the board saw it that day, as it is
+    known today, and the steps between, each with its reason codes) and ``rows`` (parts and exclusions with counts and
+    digests, and the query that gives them; None for a metric of which no row is on record).
     Raises HrddError where nothing was built by then, or no such metric is in the build.
     """
     until = _end_of(as_of, settings.timezone) if as_of else None
     cutoff, folder = _newest_build(settings, quarter, until)
+    released = _releases(settings, quarter, metric_id)
+    today = _today(settings, quarter, metric_id)  # before the other: one process opens a file once
     with database.connect(settings, folder / "due_diligence.duckdb", read_only=True) as connection:
-        columns = ", ".join(f"figures.{name}" for name in FIGURE)
-        found = connection.execute(
-            f"select {columns} from board_{_theme(connection, metric_id)} as figures"
-            " inner join dim_metric as metrics on figures.metric_id = metrics.metric_id"
-            " and figures.perimeter = metrics.headline_perimeter and figures.basis = metrics.basis"
-            " where figures.metric_id = ? and figures.dimension = 'total'",
-            [metric_id],
-        ).fetchone()
-        assert found is not None, "every metric of the catalog has a total (a test of the build)"
+        found = _headline(connection, metric_id)
         return {
             "metric_id": metric_id,
             "quarter": str(quarter),
-            **dict(zip(FIGURE, found, strict=True)),
+            **found,
             "build_id": folder.name,
             "cutoff_at": cutoff.isoformat(),
             "neighbors": _neighbors(connection, metric_id),
-            "releases": _releases(settings, quarter, metric_id, until),
+            "releases": [said for said in released if _was_out(said, until)],
+            "clocks": _clocks(released, until, today),
             "rows": _rows(connection, quarter, metric_id),
         }
+
+
+def _headline(connection: duckdb.DuckDBPyConnection, metric_id: str) -> dict[str, Any]:
+    columns = ", ".join(f"figures.{name}" for name in FIGURE)
+    found = connection.execute(
+        f"select {columns} from board_{_theme(connection, metric_id)} as figures"
+        " inner join dim_metric as metrics on figures.metric_id = metrics.metric_id"
+        " and figures.perimeter = metrics.headline_perimeter and figures.basis = metrics.basis"
+        " where figures.metric_id = ? and figures.dimension = 'total'",
+        [metric_id],
+    ).fetchone()
+    assert found is not None, "every metric of the catalog has a total (a test of the build)"
+    return dict(zip(FIGURE, found, strict=True))
+
+
+def _today(settings: Settings, quarter: FiscalQuarter, metric_id: str) -> dict[str, Any]:
+    _, folder = _newest_build(settings, quarter, None)
+    with database.connect(settings, folder / "due_diligence.duckdb", read_only=True) as connection:
+        return _headline(connection, metric_id)
+
+
+def _was_out(said: dict[str, Any], until: datetime | None) -> bool:
+    return until is None or datetime.fromisoformat(said["released_at"]) <= until
+
+
+def _clocks(released: list[dict[str, Any]], until: datetime | None, today: dict[str, Any]) -> dict[str, Any]:
+    """``board_saw`` (release and figure, or None), ``known_today``, and ``steps`` from the one to the other.
+
+    A step is a later release, or what the newest build knows and no release says yet; its ``change`` is told under the
+    reason codes of that revision, which cannot be told apart within one step. The changes of the steps add up.
+    """
+    names = ("release", "value", "display_value", "value_state")
+    seen = [said for said in released if _was_out(said, until)]
+    known = {name: today.get(name) for name in names}
+    steps = [
+        {"release": said["release"], "value": said["value"], "change": said["change"], "reasons": said["reasons"]}
+        for said in released[len(seen) :]
+    ]
+    last = released[-1]["value"] if released else None
+    if released and last != known["value"]:
+        change = known["value"] - last if known["value"] is not None and last is not None else None
+        steps.append({"release": None, "value": known["value"], "change": change, "reasons": NOT_RELEASED})
+    return {
+        "board_saw": {name: seen[-1][name] for name in names} if seen else None,
+        "known_today": known,
+        "steps": steps,
+    }
 
 
 def _end_of(day: date, timezone: str) -> datetime:
@@ -110,16 +154,13 @@ def _neighbors(connection: duckdb.DuckDBPyConnection, metric_id: str) -> list[di
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
-def _releases(
-    settings: Settings, quarter: FiscalQuarter, metric_id: str, until: datetime | None
-) -> list[dict[str, Any]]:
+def _releases(settings: Settings, quarter: FiscalQuarter, metric_id: str) -> list[dict[str, Any]]:
     """What each release of the quarter said of the metric, oldest first, and by how much it differs from the last."""
     said: list[dict[str, Any]] = []
     folders = settings.place("releases", str(quarter)).glob("r[0-9]*")
     for folder in sorted(folders, key=lambda folder: int(folder.name[1:])):
         manifest = store.read_json(folder / "manifest.json")
-        if until is not None and datetime.fromisoformat(manifest["released_at"]) > until:
-            continue
+        revision = folder / "revision.json"
         with (folder / "tables" / "headline.csv").open(encoding="utf-8", newline="") as stream:
             row = next((row for row in csv.DictReader(stream) if row["metric_id"] == metric_id), None)
         if row is None:
@@ -129,11 +170,13 @@ def _releases(
         said.append(
             {
                 "release": manifest["release"],
+                "released_at": manifest["released_at"],
                 "cutoff_at": manifest["cutoff_at"],
                 "value": value,
                 "display_value": row["display_value"],
                 "value_state": row["value_state"],
                 "change": value - before if value is not None and before is not None else None,
+                "reasons": " ".join(store.read_json(revision)["reason_codes"]) if revision.exists() else "",
             }
         )
     return said

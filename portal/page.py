@@ -26,7 +26,7 @@ from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
 from portal.compare import compare
 from portal.shelf import Pack, Shelf, candidate, shelf
-from publish import page
+from publish import feed, page, viewings
 from publish.board import Board, Row
 from publish.wording import LANGUAGES, Words, words_in
 
@@ -93,10 +93,10 @@ def home(request: Request, user: GetUserDep) -> Response:
 
 
 @app.get("/candidates/{quarter}/{digest}/", dependencies=INSIDER)
-def waiting_candidate(request: Request, quarter: str, digest: str) -> Response:
+def waiting_candidate(request: Request, user: GetUserDep, quarter: str, digest: str) -> Response:
     """A candidate: its figures, what warned, what it changes, and the way to Airflow's own page of decisions."""
     settings, asked = Settings.load(), _Asked(request)
-    pack = _candidate(settings, quarter, digest)
+    pack = _candidate(settings, user, quarter, digest)
     now, board = standing(settings, pack.quarter), pack.board()
     lying = shelf(settings)
     last = lying.releases and (lying.newest().get(pack.quarter) or lying.newest()[max(lying.newest())])
@@ -117,18 +117,27 @@ def waiting_candidate(request: Request, quarter: str, digest: str) -> Response:
 
 
 @app.get("/candidates/{quarter}/{digest}/figures/{metric_id}", dependencies=INSIDER)
-def candidate_figure(request: Request, quarter: str, digest: str, metric_id: str) -> Response:
+def candidate_figure(request: Request, user: GetUserDep, quarter: str, digest: str, metric_id: str) -> Response:
     """One figure of a candidate."""
     settings, asked = Settings.load(), _Asked(request)
-    pack = _candidate(settings, quarter, digest)
+    pack = _candidate(settings, user, quarter, digest)
     given = asked.context(pack, f"{PREFIX}/candidates/{quarter}/{digest}/")
     return asked.page("figure.html", given, pack=pack, row=_headline(pack.board(), metric_id), is_candidate=True)
 
 
 @app.get("/candidates/{quarter}/{digest}/{path:path}", dependencies=INSIDER)
-def candidate_file(quarter: str, digest: str, path: str, bom: bool = False) -> Response:
+def candidate_file(user: GetUserDep, quarter: str, digest: str, path: str, bom: bool = False) -> Response:
     """One file of a candidate, compared with its checksum."""
-    return _file(_candidate(Settings.load(), quarter, digest), path, bom)
+    return _file(_candidate(Settings.load(), user, quarter, digest), path, bom)
+
+
+@app.get(f"/{feed.NAME}", dependencies=READER)
+def newest_first() -> Response:
+    """The Atom feed, of the releases that prove themselves."""
+    settings = Settings.load()
+    folders = [pack.home for pack in shelf(settings).releases]
+    content = feed.feed(settings.company, folders, is_sample=settings.is_sample)
+    return Response(content, media_type="application/atom+xml", headers=HEADERS)
 
 
 @app.get("/{quarter}", dependencies=READER)
@@ -228,7 +237,8 @@ def _release(lying: Shelf, quarter: str, revision: str) -> Pack:
     return found
 
 
-def _candidate(settings: Settings, quarter: str, digest: str) -> Pack:
+def _candidate(settings: Settings, user: Any, quarter: str, digest: str) -> Pack:
+    """The candidate that was asked for; whoever opens it is taken down before anything of it is shown."""
     try:
         found = candidate(settings, FiscalQuarter.parse(quarter))
     except HrddError as stop:
@@ -236,6 +246,7 @@ def _candidate(settings: Settings, quarter: str, digest: str) -> Pack:
         raise stop if stop.exit_code == 7 else HTTPException(404) from None
     if found is None or found.digest != digest:
         raise HTTPException(404)
+    viewings.opened(settings, found.quarter, found.digest, user.get_id())
     return found
 
 

@@ -220,7 +220,7 @@ def test_no_secret_reaches_a_log(released: tuple[Path, Launcher]) -> None:
         name, _, value = line.partition(" = ")
         if name in ("fernet_key", "secret_key", "jwt_secret"):
             secrets.append(value)
-    assert len(secrets) == 6
+    assert len(secrets) == 7
     logs = [file.read_text(errors="replace") for file in (home / "logs").rglob("*") if file.is_file()]
     assert len(logs) > 5
     assert [text for text in [*logs, launcher.text] for secret in secrets if secret in text] == []

@@ -184,3 +184,41 @@ def test_a_restatement_is_the_difference_between_two_releases(released: Settings
 def test_as_of_a_day_the_later_release_is_unknown(released: Settings) -> None:
     releases = figure(released, Q4, "grv_hrh_cases_reported", date(2023, 5, 1))["releases"]
     assert [said["release"] for said in releases] == [f"{Q4}/r1"]
+
+
+def test_two_clocks_tell_what_the_board_saw_what_is_known_and_why_they_differ(released: Settings) -> None:
+    codes = {"reason_codes": ["LATE_DATA", "DUPLICATE_MERGED"]}
+    store.write_json(released.place("releases", str(Q4), "r2", "revision.json"), codes)
+    clocks = figure(released, Q4, "grv_hrh_cases_reported", date(2023, 5, 1))["clocks"]
+    assert (clocks["board_saw"]["release"], clocks["board_saw"]["value"]) == (f"{Q4}/r1", 110)
+    assert clocks["known_today"]["value"] == 109
+    assert clocks["steps"] == [
+        {"release": f"{Q4}/r2", "value": 109, "change": -1, "reasons": "LATE_DATA DUPLICATE_MERGED"}
+    ]
+    code, text = said(released, "grv_hrh_cases_reported", "--quarter", str(Q4), "--as-of", "2023-05-01")
+    assert code == 0
+    assert f"As the board saw it on 2023-05-01: 110, {Q4}/r1" in text
+    assert "As known today: 109" in text
+    assert "LATE_DATA" in text.split("From the one to the other")[1]
+
+
+@pytest.mark.parametrize(
+    ("day", "seen", "steps"),
+    [("2023-04-19", None, 2), ("2023-04-20", "r1", 1), ("2023-05-29", "r1", 1), ("2023-05-30", "r2", 0)],
+)
+def test_the_board_saw_what_was_out_by_the_end_of_the_day(
+    released: Settings, day: str, seen: str | None, steps: int
+) -> None:
+    clocks = figure(released, Q4, "grv_hrh_cases_reported", date.fromisoformat(day))["clocks"]
+    assert (clocks["board_saw"] or {}).get("release") == (f"{Q4}/{seen}" if seen else None)
+    assert len(clocks["steps"]) == steps
+
+
+def test_what_no_release_says_yet_is_a_step_of_its_own_and_the_steps_add_up(released: Settings) -> None:
+    file = released.place("releases", str(Q4), "r2", "tables", "headline.csv")
+    file.write_text(file.read_text().replace("109,109", "107,107"))
+    clocks = figure(released, Q4, "grv_hrh_cases_reported", date(2023, 5, 1))["clocks"]
+    assert [(step["release"], step["change"]) for step in clocks["steps"]] == [(f"{Q4}/r2", -3), (None, 2)]
+    assert clocks["steps"][-1]["reasons"] == "not released yet"
+    apart = clocks["known_today"]["value"] - clocks["board_saw"]["value"]
+    assert sum(step["change"] for step in clocks["steps"]) == apart

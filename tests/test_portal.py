@@ -27,7 +27,7 @@ from pipeline import store
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import PROJECT, Settings
 from portal import page as portal
-from publish import candidate, keys, release, wording
+from publish import candidate, keys, release, viewings, wording
 from publish.tables import number_text
 
 QUARTERS = [FiscalQuarter(2023, 3), FiscalQuarter(2023, 4)]
@@ -345,6 +345,29 @@ def test_a_candidate_shows_what_warned_what_changes_and_where_to_decide(site: Si
     title = re.search(r"<title>(.*?)</title>", site.text(waiting(kept) + "figures/trn_rate", "approver"))
     assert title is not None
     assert title[1] == "Candidate of FY2024-Q1"
+
+
+def test_p25_who_opens_a_candidate_is_taken_down_and_who_may_not_sees_nothing_and_is_not(
+    site: Site, copied: Path
+) -> None:
+    settings = settings_at(copied)
+    (copied / viewings.NAME).unlink(missing_ok=True)
+    for user, path in (("reader", ""), ("approver", "nothing"), ("preparer", "tables/headline.csv")):
+        site.get(waiting(settings) + path, user, data=copied)
+    assert [seen["person"] for seen in viewings.viewings(settings)] == ["approver", "preparer"]
+    (copied / viewings.NAME).write_text('{"number": 7}\n')
+    answer = site.get(waiting(settings), "approver")
+    assert answer.status_code == 409
+    assert "trn_rate" not in answer.text
+
+
+def test_the_feed_names_the_releases_that_prove_themselves_to_readers_only(site: Site, copied: Path) -> None:
+    assert site.get("/feed.atom", user=None).status_code in (401, 403)
+    whole = site.get("/feed.atom", data=copied)
+    assert whole.headers["content-type"].startswith("application/atom+xml")
+    assert whole.content == (copied / "releases" / "feed.atom").read_bytes()
+    flipped(copied / "releases" / "FY2023-Q4" / "r1" / "manifest.json")
+    assert "FY2023-Q4/r1/index.html" not in site.text("/feed.atom")
 
 
 def test_a_candidate_that_is_no_longer_the_current_one_is_not_shown(site: Site, kept: Settings, copied: Path) -> None:

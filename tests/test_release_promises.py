@@ -185,9 +185,8 @@ def test_p31_no_payload_runs_in_the_page_the_feed_or_a_link(hostile: Path, tmp_p
     page = (hostile / "index.html").read_text()
     assert "<script>alert" not in page
     assert HOSTILE in unescape(page)
-    settings = dataclasses.replace(settings_at(tmp_path), company=f"SAMPLE\x00\x1b {HOSTILE}")
-    folder = released(settings, title=HOSTILE)
-    content = feed.feed(settings.company, [folder], is_sample=True)
+    folder = released(settings_at(tmp_path), title=HOSTILE)
+    content = feed.feed(f"SAMPLE\x00\x1b {HOSTILE}", [folder], is_sample=True)
     root = ElementTree.fromstring(content)
     assert root.findtext("a:author/a:name", namespaces=ATOM) == f"SAMPLE {HOSTILE}"
     assert b"<script" not in content
