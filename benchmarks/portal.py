@@ -18,12 +18,13 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline import store
+from pipeline.provenance import provenance
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import PROJECT, Settings
-from publish import candidate, manifest
+from publish import candidate, keys, release
 from publish.board import Board, Row, tables_of
 from publish.dictionary import TABLES, THEMES
-from publish.manifest import APPROVAL, NAME, VERDICT
+from publish.manifest import APPROVAL, VERDICT
 from publish.verify import verify
 
 NEWEST = FiscalQuarter(2033, 4)
@@ -82,28 +83,24 @@ def put_release(settings: Settings, quarter: FiscalQuarter, files: dict[str, byt
     sums = {path: store.sha256_bytes(content) for path, content in files.items()}
     digest = store.digest_of(sums)
     check = {"check": "ExpectNothing", "loudness": "fail", "status": "passed"}
-    records = {
-        VERDICT: {"door": "board", "passed": True, "checks_expected": 1, "checks_evaluated": 1, "checks": [check],
-                  "files": sums},
-        APPROVAL: {"quarter": str(quarter), "candidate_digest": digest, "decision": "approved", "role": "approver",
-                   "approver": "approver", "prepared_by": "pipeline", "reason": "", "decided_at": "2033-04-16"},
+    verdict = {
+        "door": "board", "passed": True, "checks_expected": 1, "checks_evaluated": 1, "checks": [check], "files": sums,
     }  # fmt: skip
-    everything = files | {name: store.canonical_json(record) for name, record in records.items()}
+    approval = {
+        "quarter": str(quarter), "candidate_digest": digest, "decision": "approved", "role": "approver",
+        "approver": "approver", "prepared_by": "pipeline", "reason": "", "decided_at": "2033-04-16",
+    }  # fmt: skip
+    records = {VERDICT: verdict, APPROVAL: keys.signed(settings, approval, "approver")}
     about = {
-        "quarter": str(quarter), "candidate_digest": digest, "inputs": [], "cutoff_at": "", "code": {},
+        "quarter": str(quarter), "candidate_digest": digest, "build_id": "bench", "prepared_by": "pipeline",
+        "revises": None, "inputs": [], "cutoff_at": "", "code": provenance(), "settings": settings.chosen(),
         "metric_versions": {f"inv_metric_{metric:03}": 1 for metric in range(METRICS)}, "is_sample": True,
     }  # fmt: skip
-    sealed = manifest.write(
-        about,
-        {path: store.sha256_bytes(content) for path, content in everything.items()},
-        revision=1,
-        released_at="2033-04-17T00:00:00+00:00",
-        previous_release=None,
-    )
     with store.put_folder(settings.place("releases", str(quarter), "r1")) as folder:
-        for path, content in (everything | {NAME: store.canonical_json(sealed)}).items():
+        for path, content in (files | {name: store.canonical_json(record) for name, record in records.items()}).items():
             store.folder((folder / path).parent)
             (folder / path).write_bytes(content)
+        release.assemble(folder, about, revision=1, released_at="2033-04-17T00:00:00+00:00", previous_release=None)
 
 
 def opened(settings: Settings) -> tuple[Any, list[tuple[str, float, int]]]:
