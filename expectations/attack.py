@@ -50,6 +50,8 @@ RULES = (SMALL, FOUND, BEYOND, CHANGED, TAKEN_BACK, CONTRADICTING, UNDECIDED, UN
 
 Cell = tuple[str, ...]
 Codes = tuple[str, ...]
+Sizes = tuple[float | None, float | None, float | None]
+NOTHING = (None, None, None)
 
 
 @dataclass
@@ -165,6 +167,7 @@ class _Attack:
             (entry["metric"], entry["perimeter"], entry["dimension"]): entry["rule"]
             for entry in programme["breakdowns"]
         }
+        self.within = {entry["metric"]: entry["of"] for entry in programme["within"]}
         self.guarded = {metric for metric, _, _ in self.breakdowns} | {
             dimension["metric"] for dimension in self.hotline["dimensions"].values()
         }
@@ -186,9 +189,8 @@ class _Attack:
                     self.report.broken[BEYOND] += 1
         for year in sorted(years):
             self._year(year)
+        self._few()
         for figures in self.releases:
-            self._few(figures)
-            self._neighbors(figures)
             self._totals_of_cases(figures)
         return sorted(years)
 
@@ -337,8 +339,9 @@ class _Attack:
 
     # Other few people: one small system for each breakdown of each release.
 
-    def _neighbors(self, figures: Mapping[printed.Key, printed.Numbers]) -> None:
-        """Hold each total beside the same total under other rules: what lies between two of them is a group too."""
+    def _neighbors(self, figures: Mapping[printed.Key, printed.Numbers]) -> dict[Codes, Sizes]:
+        """Hold each total beside the same total under other rules, and beside a total of which it counts some of the
+        people: what lies between two of them is a group too. Returns what lies between each and its headline."""
         groups: dict[Codes, dict[str, printed.Numbers]] = {}
         for (metric, *rest), numbers in figures.items():
             headline, _, variant = metric.partition(printed.UNDER)
@@ -346,13 +349,101 @@ class _Attack:
                 headlines = figures.get((headline, *rest))
                 group = groups.setdefault((headline, *rest), {} if headlines is None else {"": headlines})
                 group[variant] = numbers
-        for group in groups.values():
+        found = {}
+        for key, group in groups.items():
             if "" not in group:
                 self.report.broken[BEYOND] += 1
-            for one, other in itertools.combinations(group.values(), 2):
-                between = [abs(mine - theirs) for mine, theirs in zip(_sizes(one), _sizes(other), strict=True)
-                           if mine is not None and theirs is not None]  # fmt: skip
-                if any(0 < number < self.threshold for number in between):
+            for (one, mine), (other, theirs) in itertools.combinations(group.items(), 2):
+                apart = _apart(mine, theirs)
+                if not one or not other:
+                    found[(*key, one or other)] = apart
+                if any(0 < number < self.threshold for number in apart if number is not None):
+                    self.report.broken[SMALL] += 1
+        for (metric, *rest), numbers in figures.items():
+            whole = figures.get((str(self.within.get(metric)), *rest))
+            if whole is None or rest[-2] != TOTAL:
+                continue
+            counted, left, everybody = found[metric, *rest] = _apart(numbers, whole)
+            few = everybody is not None and everybody < self.programme["headcount_below"]
+            if few or any(number is not None and number < self.threshold for number in (counted, left)):
+                self.report.broken[SMALL] += any((counted, left, everybody))
+        return found
+
+    def _few(self) -> None:
+        """Each breakdown of each release, beside the totals of other perimeters and beside every release before."""
+        earlier: dict[Codes, list[tuple[printed.Numbers, Mapping[str, printed.Numbers]]]] = {}
+        between: dict[Codes, list[Sizes]] = {}
+        for figures in self.releases:
+            parts: dict[Codes, dict[str, printed.Numbers]] = {}
+            for key, numbers in figures.items():
+                metric, perimeter, basis, quarter, dimension, part = key
+                if (metric, perimeter, dimension) in self.breakdowns:
+                    parts.setdefault((metric, perimeter, basis, quarter, dimension), {})[part] = numbers
+            for table, rows in parts.items():
+                total = figures.get((*table[:4], TOTAL, ALL), NOTHING)
+                before = earlier.setdefault(table, [])
+                if any(rows == others for _, others in before):
+                    continue  # as it was printed before: its own total stands with it there
+                rule = self.breakdowns[table[0], table[1], table[4]]
+                for whole, others in before:
+                    self._revised(rule, (total, rows), (whole, others))
+                self._breakdown(rule, total, rows)
+                before.append((total, rows))
+            self._beside(figures, parts)
+            for key, apart in self._neighbors(figures).items():
+                for other in between.setdefault(key, []):
+                    moved = [abs(mine - theirs) for mine, theirs in zip(apart, other, strict=True)
+                             if mine is not None and theirs is not None]  # fmt: skip
+                    self.report.broken[CHANGED] += any(0 < number < self.threshold for number in moved)
+                between[key].append(apart)
+
+    def _revised(
+        self,
+        rule: str,
+        now: tuple[printed.Numbers, Mapping[str, printed.Numbers]],
+        before: tuple[printed.Numbers, Mapping[str, printed.Numbers]],
+    ) -> None:
+        """One breakdown in two releases: the same pattern, and every move, that of the withheld rest too, by enough."""
+        (total, rows), (whole, others) = now, before
+        pattern, old = ({part for part, numbers in each.items() if numbers[2] is None} for each in (rows, others))
+        if rows.keys() != others.keys() or pattern != old:
+            self.report.broken[TAKEN_BACK] += 1
+            return
+        smallest = self._smallest(rule)
+        moves = [_moved(rows[part], others[part]) for part in rows if part not in pattern]
+        if total[2] is not None and whole[2] is not None:
+            moves.append(tuple(
+                of_all - sum(of_parts) for of_all, *of_parts in zip(_moved(total, whole), *moves, strict=True)
+            ))  # fmt: skip
+        if any(0 < abs(count) < smallest for move in moves for count in move):
+            self.report.broken[CHANGED] += 1
+
+    def _beside(
+        self,
+        figures: Mapping[printed.Key, printed.Numbers],
+        parts: Mapping[Codes, Mapping[str, printed.Numbers]],
+    ) -> None:
+        """A part and a total of another perimeter, or the same part in another figure: few persons lie in between."""
+        persons = {table: rows for table, rows in parts.items()
+                   if self.breakdowns[table[0], table[1], table[4]] != "firms"}  # fmt: skip
+        for (metric, perimeter, basis, quarter, dimension), rows in persons.items():
+            period = (metric, basis, quarter, TOTAL)
+            totals = [
+                numbers
+                for (of, where, how, when, what, _), numbers in figures.items()
+                if (of, how, when, what) == period and where != perimeter
+            ]
+            twins = [
+                others
+                for (of, where, _, when, what), others in persons.items()
+                if of > metric and (where, when, what) == (perimeter, quarter, dimension)
+            ]
+            for part, numbers in rows.items():
+                near = [apart for apart in (_apart(numbers, total) for total in totals)
+                        if apart[2] is not None and apart[2] < self.programme["headcount_below"]]  # fmt: skip
+                few = [count for apart in near for count in apart]
+                few += [_apart_in_all(numbers, others.get(part, NOTHING)) for others in twins]
+                if any(count is not None and 0 < count < self.threshold for count in few):
                     self.report.broken[SMALL] += 1
 
     def _totals_of_cases(self, figures: Mapping[printed.Key, printed.Numbers]) -> None:
@@ -372,20 +463,12 @@ class _Attack:
             if held is not None and abs((value if numerator is None else numerator) - held) < self.threshold:
                 self.report.broken[SMALL] += 1
 
-    def _few(self, figures: Mapping[printed.Key, printed.Numbers]) -> None:
-        parts: dict[Codes, dict[str, printed.Numbers]] = {}
-        for key, numbers in figures.items():
-            metric, perimeter, basis, quarter, dimension, part = key
-            if (metric, perimeter, dimension) in self.breakdowns:
-                parts.setdefault((metric, perimeter, basis, quarter, dimension), {})[part] = numbers
-        for (metric, perimeter, basis, quarter, dimension), rows in parts.items():
-            rule = self.breakdowns[metric, perimeter, dimension]
-            total = figures.get((metric, perimeter, basis, quarter, TOTAL, ALL), (None, None, None))
-            self._breakdown(rule, total, rows)
+    def _smallest(self, rule: str) -> int:
+        return int({"persons": self.threshold, "headcount": self.programme["headcount_below"],
+                    "firms": self.programme["firms_below"]}[rule])  # fmt: skip
 
     def _breakdown(self, rule: str, total: printed.Numbers, rows: Mapping[str, printed.Numbers]) -> None:
-        smallest = {"persons": self.threshold, "headcount": self.programme["headcount_below"],
-                    "firms": self.programme["firms_below"]}[rule]  # fmt: skip
+        smallest = self._smallest(rule)
         sizes = self.programme["headcount_below"]
         whole = _counts(rule, total)
         facts: list[Printed] = []
@@ -406,10 +489,31 @@ class _Attack:
             self._ask(System(everything.size, facts, self.seconds), questions)
 
 
-def _sizes(numbers: printed.Numbers) -> tuple[float | None, float | None, float | None]:
-    """What a total counts, of how many, and how many it leaves."""
-    numerator, denominator, _ = numbers
-    return numerator, denominator, None if numerator is None or denominator is None else denominator - numerator
+def _sizes(numbers: printed.Numbers) -> Sizes:
+    """What a figure counts, how many it leaves, and of how many; a count of its own is all that it counts of."""
+    numerator, denominator, value = numbers
+    if value is None:
+        return NOTHING
+    counted = value if numerator is None else numerator
+    if denominator is None:
+        return counted, None, counted
+    return counted, denominator - counted, denominator
+
+
+def _apart(one: printed.Numbers, other: printed.Numbers) -> Sizes:
+    counted, left, everybody = (
+        None if mine is None or theirs is None else abs(mine - theirs)
+        for mine, theirs in zip(_sizes(one), _sizes(other), strict=True)
+    )
+    return counted, left, everybody
+
+
+def _apart_in_all(one: printed.Numbers, other: printed.Numbers) -> float | None:
+    return _apart(one, other)[2]
+
+
+def _moved(now: printed.Numbers, before: printed.Numbers) -> tuple[float, ...]:
+    return tuple((mine or 0.0) - (theirs or 0.0) for mine, theirs in zip(_sizes(now), _sizes(before), strict=True))
 
 
 def _counts(rule: str, numbers: printed.Numbers) -> tuple[int, ...] | None:

@@ -143,11 +143,25 @@ class Settings:
                 "disclosure_key_file, a file that only the pipeline reads",
                 "head -c 32 /dev/urandom > KEYFILE; keep it out of the data folder and out of backups of it",
             )
+        if self.pseudonym_keys and self._is_a_pseudonym_key(key):
+            raise _bad(
+                "a disclosure key that is a key of the pseudonyms too",
+                "two secrets: who learns one must not have the other",
+                "head -c 32 /dev/urandom > KEYFILE, and name it as disclosure_key_file",
+            )
         return key
 
     def chosen(self) -> dict[str, Any]:
         """What this installation chose that can change a byte of a candidate."""
         return {name: getattr(self, name) for name in CHOSEN}
+
+    def _is_a_pseudonym_key(self, key: bytes) -> bool:
+        try:
+            content = (self.settings_file.parent / self.pseudonym_keys).read_bytes()
+        except OSError:
+            return False  # whoever loads finds that it is missing
+        lines = content.split()
+        return key == content or key.strip() in lines or key.hex().encode() in lines
 
     def _check(self) -> None:
         self.now()

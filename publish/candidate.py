@@ -180,7 +180,7 @@ def read_board(
         deliveries=inputs["deliveries"],
         withhold_below=rules.threshold,
         withheld_cells=protected.withheld_cells,
-        first_published=standing.release if standing else None,
+        first_published=standing.release,
         tables=tables_of(in_reading_order(protected.tables)),
     )
     return board, inputs

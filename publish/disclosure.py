@@ -8,7 +8,7 @@ what is guaranteed; ``expectations/attack.py`` proves it on the files, and share
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from publish.withdrawal import Request, SolverFailed, Stuck, printable
 
 Row = Mapping[str, Any]
 Rows = list[dict[str, Any]]
+Counted = tuple[float, float | None]  # what a figure counts, and of how many if it is a share
 
 TOTAL = "total"
 SUPPRESSED = "SUPPRESSED"
@@ -82,10 +83,7 @@ def protect(
     ledger and key give the same result. Raises BuildFailed for a code that the programme does not declare, GateFailed
     where no choice of cells can be safe or the solver gave no answer; neither names a cell or a count.
     """
-    totals = {
-        name: [dict(row) for row in rows if _is_total(row) and _may_be_given(row, tables, rules)]
-        for name, rows in tables.items()
-    }
+    totals = {name: _totals(name, tables, rules, standing) for name in tables}
     decimals = {row["metric_id"]: int(row.get("decimals") or 0) for row in tables.get("dim_metric", ())}
     finer = {name: _others(rows, rules) for name, rows in tables.items()}
     step = 0
@@ -93,7 +91,10 @@ def protect(
         for name, rows in tables.items():
             mine = [row for row in rows if _belongs(row, entry)]
             for one in _periods(mine):
-                finer[name] += _breakdown(one, _total_of(tables[name], one[0]), entry, rules, decimals)
+                total = _total_of(tables[name], one[0])
+                beside = _beside(rows, finer[name], one[0], rules.programme)
+                made = _breakdown(one, total, entry, rules, decimals, beside)
+                finer[name] += _as_printed(made, total, entry, rules, decimals, standing)
     if quarter.number == YEAR_END:
         parts, step = _hotline_parts(tables, inner, quarter, rules, standing)
         for name in ("grievance", "metric_values"):
@@ -177,7 +178,7 @@ def _hotline_parts(
 ) -> tuple[list[Part], int]:
     programme = rules.programme
     counts = counts_of(inner, programme)
-    if standing is not None:
+    if standing is not None and standing.release is not None:
         return _frozen_parts(counts, standing, programme), 0
     claims = {}
     for row in tables.get("metric_values", ()):
@@ -276,10 +277,15 @@ def _claim_state(rows: Sequence[Row], programme: Programme, quarter: FiscalQuart
 
 
 def _breakdown(
-    rows: Sequence[Row], total: Row | None, entry: Breakdown, rules: Rules, decimals: Mapping[str, int]
+    rows: Sequence[Row],
+    total: Row | None,
+    entry: Breakdown,
+    rules: Rules,
+    decimals: Mapping[str, int],
+    beside: Sequence[Row],
 ) -> Rows:
     groups = _merged(rows, entry, rules.programme)
-    hidden = _hidden(groups, entry, rules)
+    hidden = _hidden(groups, entry, rules, _too_near(groups, entry, rules, beside))
     first = total if total is not None else rows[0]
     made = []
     for part, (numerator, denominator) in sorted(groups.items()):
@@ -288,7 +294,7 @@ def _breakdown(
     return made
 
 
-def _merged(rows: Sequence[Row], entry: Breakdown, programme: Programme) -> dict[str, tuple[float, float | None]]:
+def _merged(rows: Sequence[Row], entry: Breakdown, programme: Programme) -> dict[str, Counted]:
     """The counts by part, with small populations merged into the remainder until that reaches the floor too."""
     groups = {str(row["dimension_value"]): (float(_numerator(row)), row["denominator"]) for row in rows}
     if entry.rule == "firms":
@@ -314,14 +320,68 @@ def _merged(rows: Sequence[Row], entry: Breakdown, programme: Programme) -> dict
     return groups
 
 
-def _hidden(groups: Mapping[str, tuple[float, float | None]], entry: Breakdown, rules: Rules) -> set[str]:
-    """The parts to withhold: too small, and the smallest others until each could be nobody and could be enough."""
+def _beside(rows: Sequence[Row], made: Sequence[Row], part: Row, programme: Programme) -> list[Row]:
+    """What a reader may hold a breakdown's parts against: the same figure's totals of other perimeters, and the same
+    parts of another figure that is printed already."""
+    period = ("metric_id", "basis", "fiscal_quarter")
+    totals = [
+        row
+        for row in rows
+        if _is_total(row) and all(row[name] == part[name] for name in period) and row["perimeter"] != part["perimeter"]
+    ]
+    persons = {entry.metric for entry in programme.breakdowns if entry.rule != "firms"}
+    same = ("perimeter", "fiscal_quarter", "dimension")
+    return totals + [
+        row
+        for row in made
+        if row["metric_id"] in persons
+        and row["metric_id"] != part["metric_id"]
+        and all(row[name] == part[name] for name in same)
+        and row["value_state"] != SUPPRESSED
+    ]
+
+
+def _too_near(groups: Mapping[str, Counted], entry: Breakdown, rules: Rules, beside: Sequence[Row]) -> set[str]:
+    """The parts that differ from what stands beside them by few: those few are a group of their own."""
+    if entry.rule == "firms":
+        return set()
+    near = set()
+    for part, counted in groups.items():
+        for row in beside:
+            other = (float(_numerator(row)), row["denominator"]) if row["value"] is not None else None
+            if other is None or (not _is_total(row) and row["dimension_value"] != part):
+                continue
+            if abs(_sizes(counted)[-1] - _sizes(other)[-1]) >= rules.programme.headcount_below:
+                continue  # other people
+            if row["metric_id"] == entry.metric:
+                pairs = zip(_sizes(counted), _sizes(other), strict=True)
+            else:  # another figure counts the same people for another reason: only how many they are can be compared
+                pairs = zip(_sizes(counted)[-1:], _sizes(other)[-1:], strict=True)
+            if any(0 < abs(mine - theirs) < rules.threshold for mine, theirs in pairs):
+                near.add(part)
+    return near
+
+
+def _sizes(counted: Counted) -> tuple[float, float, float]:
+    """What a figure counts, what it leaves, and of how many."""
+    numerator, denominator = counted
+    return (numerator, 0.0, numerator) if denominator is None else (numerator, denominator - numerator, denominator)
+
+
+def _smallest(entry: Breakdown, rules: Rules) -> int:
     programme = rules.programme
-    smallest = {
+    return {
         "persons": rules.threshold,
         "headcount": max(programme.headcount_below, rules.below),
         "firms": programme.firms_below,
     }[entry.rule]
+
+
+def _hidden(
+    groups: Mapping[str, Counted], entry: Breakdown, rules: Rules, near: Collection[str] = frozenset()
+) -> set[str]:
+    """The parts to withhold: too small or too near, and the smallest others until each could be nobody and enough."""
+    programme, smallest = rules.programme, _smallest(entry, rules)
 
     def counts(part: str) -> tuple[float, ...]:
         numerator, denominator = groups[part]
@@ -333,7 +393,7 @@ def _hidden(groups: Mapping[str, tuple[float, float | None]], entry: Breakdown, 
         few = entry.rule == "persons" and sum(counts(part)) < programme.headcount_below
         return few or any(count < smallest for count in counts(part))
 
-    hidden = {part for part in groups if is_small(part)}
+    hidden = {part for part in groups if is_small(part) or part in near}
     others = sorted(groups.keys() - hidden, key=lambda part: (sum(counts(part)), part))
     while hidden and others:
         sums = [sum(column) for column in zip(*(counts(part) for part in sorted(hidden)), strict=True)]
@@ -343,7 +403,148 @@ def _hidden(groups: Mapping[str, tuple[float, float | None]], entry: Breakdown, 
     return hidden
 
 
+# Revisions: what was printed once may change by nothing, or by enough that the change speaks of nobody.
+
+
+def _totals(name: str, tables: Mapping[str, Sequence[Row]], rules: Rules, standing: Standing | None) -> Rows:
+    """The totals of one table. One that counts nearly all people of another is left out, for the rest would be few;
+    so is one of which that rest was printed before and has moved by few. Of the same total under other rules, none is
+    given where one would have to be withheld, for the others would tell of it."""
+    wholes = tables.get("metric_values", tables[name])
+    whole_of = {_key(row): row for row in wholes if _is_total(row) and not row.get("variant")}
+    rows: Rows = []
+    untold = set()
+    for row in tables[name]:
+        if not _is_total(row) or not _may_be_given(row, tables, rules):
+            continue
+        metric = row.get("metric_id", "")
+        under = row.get("variant")
+        whole = whole_of.get((metric if under else rules.programme.within.get(metric), *_key(row)[1:]))
+        is_near = whole is not None and (
+            (not under and _leaves_few(row, whole, rules)) or _rest_moved_by_few(row, whole, rules, standing)
+        )
+        if under and is_near:
+            untold.add(metric)
+        if not is_near:
+            rows.append(dict(row))
+    return [row for row in rows if not row.get("variant") or row["metric_id"] not in untold]
+
+
+def _rest_moved_by_few(row: Row, whole: Row, rules: Rules, standing: Standing | None) -> bool:
+    """Whether what lies between two totals moved by few persons since a release printed both."""
+    if row["value"] is None or whole["value"] is None or not whole.get("is_person_count", True):
+        return False
+    now = _between((float(_numerator(row)), row["denominator"]), (float(_numerator(whole)), whole["denominator"]))
+    for release in standing.others if standing else ():
+        totals = {
+            (*_key(other), other.get("variant")): _read(other) for other in release if other["dimension"] == TOTAL
+        }
+        some = totals.get((*map(str, _key(row)), row.get("variant")))
+        everybody = totals.get((*map(str, _key(whole)), None))
+        if some is None or everybody is None:
+            continue
+        moved = [mine - theirs for mine, theirs in zip(now, _between(some, everybody), strict=True)]
+        if any(0 < abs(count) < rules.threshold for count in moved):
+            return True
+    return False
+
+
+def _between(some: Counted, everybody: Counted) -> list[float]:
+    return [abs(mine - theirs) for mine, theirs in zip(_sizes(some), _sizes(everybody), strict=True)]
+
+
+def _leaves_few(row: Row, whole: Row, rules: Rules) -> bool:
+    if row["value"] is None or whole["value"] is None:
+        return False
+    between = _between((float(_numerator(row)), row["denominator"]), (float(_numerator(whole)), whole["denominator"]))
+    few = between[-1] < rules.programme.headcount_below or any(count < rules.threshold for count in between)
+    return few and any(between)
+
+
+def _as_printed(
+    made: Rows,
+    total: Row | None,
+    entry: Breakdown,
+    rules: Rules,
+    decimals: Mapping[str, int],
+    standing: Standing | None,
+) -> Rows:
+    """The parts as they may be printed beside every release before: as they are, or as first published."""
+    earlier: list[tuple[list[Mapping[str, str]], Counted | None]] = []
+    for release in standing.others if standing else ():
+        rows, whole = _earlier(release, made[0])
+        # What was printed again as it was belongs to the total that it was first printed with.
+        if rows and _counts(rows) not in [_counts(others) for others, _ in earlier]:
+            earlier.append((rows, whole))
+    if all(_tells_nothing(made, total, rows, whole, _smallest(entry, rules)) for rows, whole in earlier):
+        return made
+    first, _ = earlier[0]
+    frozen = []
+    for row in first:
+        counted = _read(row)
+        numerator, denominator = counted if counted is not None else (None, None)
+        part = _part(
+            total if total is not None else made[0],
+            entry.dimension,
+            row["dimension_value"],
+            numerator,
+            denominator,
+            decimals.get(entry.metric, 0),
+        )
+        frozen.append(_emptied(part) if counted is None else part | {"value_state": FROZEN})
+    return frozen
+
+
+def _earlier(release: Sequence[Mapping[str, str]], part: Row) -> tuple[list[Mapping[str, str]], Counted | None]:
+    period = ("metric_id", "perimeter", "basis", "fiscal_quarter")
+    mine = [row for row in release if all(row[name] == str(part[name]) for name in period)]
+    whole = next((_read(row) for row in mine if row["dimension"] == TOTAL), None)
+    return [row for row in mine if row["dimension"] == part["dimension"]], whole
+
+
+def _read(row: Mapping[str, str]) -> Counted | None:
+    """What a row of a released file counts; nothing where it is withheld."""
+    if not row["value"]:
+        return None
+    return float(row["numerator"] or row["value"]), float(row["denominator"]) if row["denominator"] else None
+
+
+def _counts(rows: Sequence[Mapping[str, str]]) -> dict[str, Counted | None]:
+    return {row["dimension_value"]: _read(row) for row in rows}
+
+
+def _tells_nothing(
+    made: Rows,
+    total: Row | None,
+    earlier: Sequence[Mapping[str, str]],
+    whole: Counted | None,
+    smallest: int,
+) -> bool:
+    """Whether the same cells are printed, and each of them, and all withheld ones together, moved by 0 or by enough."""
+    before = _counts(earlier)
+    now = {
+        str(row["dimension_value"]): None if row["value"] is None else (float(_numerator(row)), row["denominator"])
+        for row in made
+    }
+    if before.keys() != now.keys() or any((before[part] is None) != (now[part] is None) for part in now):
+        return False
+    today = None if total is None or total["value"] is None else (float(_numerator(total)), total["denominator"])
+    sides = [(today, whole), *((now[part], before[part]) for part in now)]
+    moved = [
+        [mine - theirs for mine, theirs in zip(_sizes(new), _sizes(old), strict=True)]
+        for new, old in sides
+        if new is not None and old is not None
+    ]
+    if today is not None and whole is not None:  # of all moves, what is left to the cells that are withheld
+        moved[0] = [of_all - sum(of_parts) for of_all, *of_parts in zip(*moved, strict=True)]
+    return not any(0 < abs(count) < smallest for change in moved for count in change)
+
+
 # Rows.
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in ("metric_id", "perimeter", "basis", "fiscal_quarter"))
 
 
 def _part(

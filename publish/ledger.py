@@ -1,6 +1,7 @@
 """The ledger of printed cells: one line a release, append-only, each line chained to the one before.
 
-It holds what was printed of the hotline and which cells were withheld, and nothing that was not printed. What was
+It holds what was printed of the hotline and of other few people, and which cells were withheld, and nothing that was
+not printed. What was
 printed stays, and what was withheld stays withheld for its period: prepare reads it, publish adds to it, and the
 attacker checks it against the releases. Each line follows from the line before and from the release's own files, so a
 line that a kill prevented is written by the next ``hrdd publish``.
@@ -22,6 +23,10 @@ from publish.programme import programme
 
 NAME = "ledger.jsonl"
 SOURCE = "tables/grievance.csv"
+OTHERS = "tables/metric_values.csv"
+NEIGHBORS = "tables/neighbors.csv"
+
+CELL = ("metric_id", "perimeter", "basis", "fiscal_quarter", "dimension", "dimension_value")
 
 Row = Mapping[str, str]
 
@@ -30,8 +35,9 @@ Row = Mapping[str, str]
 class Standing:
     """What the ledger says of a fiscal year: the release that printed its parts first, or nothing."""
 
-    release: str
+    release: str | None  # none while no part of the hotline's figures was printed
     rows: tuple[Row, ...]  # the printed and the withheld parts of the hotline's figures, as first published
+    others: tuple[tuple[Row, ...], ...] = ()  # each release's parts and totals of other figures, oldest first
 
 
 def file(settings: Settings) -> Path:
@@ -81,18 +87,46 @@ def entry_of(name: str, folder: Path, previous: str) -> dict[str, Any]:
         "release": name,
         "previous": previous,
         "manifest_sha256": store.sha256_file(folder / "manifest.json"),
-        "cells": {_cell(row): row["numerator"] or None for row in parts(folder)},
+        "cells": {_cell(row): row["numerator"] or None for row in parts(folder)}
+        | {_cell(row): _shown(row) for row in others(folder) if row["dimension"] != "total"},
     }
     return {**body, "hash": _hash(body)}
 
 
-def first_published(settings: Settings, releases: Mapping[str, Path], quarter: FiscalQuarter) -> Standing | None:
-    """The release that first printed parts of the hotline's figures of a quarter, with these parts."""
+def first_published(settings: Settings, releases: Mapping[str, Path], quarter: FiscalQuarter) -> Standing:
+    """What was printed of a quarter before: the release that first printed parts of the hotline's figures, with these
+    parts, and every release's parts of other figures about few people or firms."""
+    first: tuple[str | None, tuple[Row, ...]] = (None, ())
+    beside = []
     for entry in check(settings, releases):
-        rows = parts(releases[entry["release"]])
-        if any(row["fiscal_quarter"] == str(quarter) for row in rows):
-            return Standing(entry["release"], tuple(rows))
-    return None
+        folder = releases[entry["release"]]
+        rows = parts(folder)
+        if first[0] is None and any(row["fiscal_quarter"] == str(quarter) for row in rows):
+            first = (entry["release"], tuple(rows))
+        beside.append(tuple(row for row in others(folder) if row["fiscal_quarter"] == str(quarter)))
+    return Standing(*first, tuple(rows for rows in beside if rows))
+
+
+def others(folder: Path) -> list[Row]:
+    """The rows of a release that give a part of another figure of the programme, printed or withheld, the totals of
+    such figures, and the same totals under other rules."""
+    source = folder / OTHERS
+    if not source.is_file():
+        return []
+    plan = programme()
+    tables = {(entry.metric, entry.perimeter, entry.dimension) for entry in plan.breakdowns}
+    wholes = plan.guarded | plan.within.keys() | set(plan.within.values())
+    with source.open(encoding="utf-8", newline="") as stream:
+        found: list[Row] = [
+            row
+            for row in csv.DictReader(stream)
+            if (row["metric_id"], row["perimeter"], row["dimension"]) in tables
+            or (row["dimension"] == "total" and row["metric_id"] in wholes)
+        ]
+    if (folder / NEIGHBORS).is_file():
+        with (folder / NEIGHBORS).open(encoding="utf-8", newline="") as stream:
+            found += [row | {"dimension": "total", "dimension_value": "ALL"} for row in csv.DictReader(stream)]
+    return found
 
 
 def parts(folder: Path) -> list[Row]:
@@ -105,9 +139,12 @@ def parts(folder: Path) -> list[Row]:
         return [row for row in csv.DictReader(stream) if row["metric_id"] in metrics and row["dimension"] != "total"]
 
 
+def _shown(row: Row) -> str | None:
+    return " of ".join(filter(None, (row["numerator"], row["denominator"]))) or row["value"] or None
+
+
 def _cell(row: Row) -> str:
-    columns = ("metric_id", "perimeter", "basis", "fiscal_quarter", "dimension", "dimension_value")
-    return "|".join(row[name] for name in columns)
+    return "|".join(row[name] for name in CELL)
 
 
 def _hash(body: Mapping[str, Any]) -> str:

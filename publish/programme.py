@@ -52,6 +52,7 @@ class Programme:
     cube: Cube
     steps: tuple[tuple[tuple[str, ...], ...], ...]  # the tables, then each step of the ladder
     breakdowns: tuple[Breakdown, ...]
+    within: Mapping[str, str]  # a metric that counts some of the people of another -> the other
 
     @property
     def declared_cells(self) -> list[Cell]:
@@ -102,6 +103,7 @@ def programme(file: Path = FILE) -> Programme:
         cube=Cube({name: tuple(dimension["codes"]) for name, dimension in hotline["dimensions"].items()}),
         steps=tuple(tuple(tuple(table) for table in step) for step in tables),
         breakdowns=tuple(Breakdown(**entry) for entry in content["breakdowns"]),
+        within={entry["metric"]: entry["of"] for entry in content["within"]},
     )
 
 

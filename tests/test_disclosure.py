@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from expectations import intervals
 from expectations.intervals import Printed, Question, System, Undecided
+from ingest.pseudonym import SAMPLE_KEYS
 from pipeline.errors import BadSettings, BuildFailed
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import PROJECT, Settings
@@ -443,3 +444,19 @@ def test_the_attack_runs_for_anyone_from_the_command_line(tmp_path: Path) -> Non
     assert stopped.returncode == 5
     assert "a file cannot be searched" in stopped.stderr
     assert "CANARY" not in stopped.stderr
+
+
+def test_the_jitter_key_and_the_keys_of_the_pseudonyms_are_different_secrets(tmp_path: Path) -> None:
+    """Check 24: who learns by which key ties were broken must not be able to make a pseudonym, and the reverse."""
+    assert Settings.load(data=tmp_path).disclosure_key() not in SAMPLE_KEYS
+    file = tmp_path / "settings.toml"
+    file.write_text(f'approvers = ["a"]\ndisclosure_key_file = "{tmp_path / "one"}"\npseudonym_keys = "keys"\n')
+    secret = b"\x17" * 32
+    (tmp_path / "keys").write_text(f"{'ab' * 32}\n{secret.hex()}\n")
+    for same in (secret, secret.hex().encode(), secret.hex().encode() + b"\n", (tmp_path / "keys").read_bytes()):
+        (tmp_path / "one").write_bytes(same)
+        with pytest.raises(BadSettings) as stop:
+            Settings.load(file, tmp_path).disclosure_key()
+        assert secret.hex() not in str(stop.value)
+    (tmp_path / "one").write_bytes(b"\x18" * 32)
+    assert Settings.load(file, tmp_path).disclosure_key() == b"\x18" * 32

@@ -21,7 +21,7 @@ from expectations import attack, printed
 from pipeline import store
 from pipeline.errors import GateFailed, HrddError
 from pipeline.settings import PROJECT, Settings
-from publish import candidate, ledger, release, withdrawal
+from publish import candidate, disclosure, ledger, release, withdrawal
 from publish.cube import Counts
 from publish.programme import programme
 
@@ -264,8 +264,12 @@ def test_the_ledger_holds_what_was_printed_and_the_pattern_and_nothing_else(firs
     (entry,) = ledger.lines(settings)
     assert set(entry) == {"release", "previous", "manifest_sha256", "cells", "hash"}
     shown = hotline_parts(folder)
-    assert {tuple(cell.split("|")[4:]): number or "" for cell, number in entry["cells"].items()} == shown
-    assert None in entry["cells"].values()
+    hotline = {cell: number for cell, number in entry["cells"].items() if cell.split("|")[0] in PLAN.metric_of.values()}
+    assert {tuple(cell.split("|")[4:]): number or "" for cell, number in hotline.items()} == shown
+    assert None in hotline.values()
+    with (folder / "tables" / "metric_values.csv").open(newline="") as stream:
+        printed_somewhere = {"|".join(row[name] for name in ledger.CELL) for row in csv.DictReader(stream)}
+    assert entry["cells"].keys() <= printed_somewhere
     assert attack.ledger_stands(settings.place("releases"))
 
 
@@ -481,3 +485,170 @@ def beside(folder: Path, numerator: int, denominator: int, *, headline: bool = T
     neighbor = total | {"variant": "another rule", "numerator": numerator, "denominator": denominator, "value": 1}
     printed = [total | {"numerator": 800, "denominator": 1000, "value": 80}] * headline
     (folder / "more.json").write_text(json.dumps([*printed, neighbor]))
+
+
+# Corrections of other figures about few people: what was printed moves by nothing, or by enough.
+
+
+def groups(*, beside: int = 0, **numerators: int) -> list[dict[str, Any]]:
+    """A rate of the parent company by kind of worker, 1,000 workers a kind, and its total; ``beside`` is in no kind."""
+    row = {"metric_id": "trn_bhr_completion_rate", "perimeter": "corp", "basis": "ytd", "fiscal_quarter": str(QUARTER)}
+    parts = [
+        row | {"dimension": "worker_category", "dimension_value": part, "numerator": count, "denominator": 1000,
+               "value": count / 10}
+        for part, count in numerators.items()
+    ]  # fmt: skip
+    whole = {"numerator": sum(numerators.values()) + beside, "denominator": 1000 * len(parts)}
+    return [*parts, row | {"dimension": "total", "dimension_value": "ALL", "value": 1} | whole]
+
+
+def pack(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    """A release that holds these rows and nothing else."""
+    folder.mkdir()
+    (folder / "programme.json").write_text(json.dumps(PLAN.content))
+    (folder / "figures.json").write_text(json.dumps(rows))
+    return folder
+
+
+@pytest.mark.parametrize(("move", "stands"), [(0, True), (1, False), (4, False), (5, True), (-1, False), (-5, True)])
+def test_a_corrected_group_may_move_by_nothing_or_by_the_threshold(tmp_path: Path, move: int, stands: bool) -> None:
+    settings = settings_at(tmp_path)
+    one, two = (pack(tmp_path / f"r{n}", groups(A=500, B=600 + n * move)) for n in range(2))
+    assert attack.attack(settings, [one]).stands
+    assert attack.attack(settings, [two]).stands
+    assert attack.attack(settings, [one, two]).broken[attack.CHANGED] == (not stands)
+
+
+def test_a_group_that_is_withheld_in_the_revision_only_is_found(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    one = pack(tmp_path / "r0", groups(A=500, B=600, C=700))
+    rows = groups(A=500, B=600, C=701)
+    for row in rows[1:3]:
+        row |= {"numerator": None, "denominator": None, "value": None}
+    assert attack.TAKEN_BACK in attack.attack(settings, [one, pack(tmp_path / "r1", rows)]).broken
+
+
+def shown_again(settings: Settings, before: list[dict[str, Any]], now: dict[str, int], beside: int = 0) -> list[Any]:
+    """What the protector prints of the groups as they are now, after a release of what they were."""
+    rows = [row | {"title": "x", "unit": "%", "target_status": "NO_TARGET", "value_state": "MEASURED",
+                   "display_value": "x", "target_value": None, "is_person_count": True}
+            for row in groups(beside=beside, **now)]  # fmt: skip
+    earlier = tuple({name: "" if value is None else str(value) for name, value in row.items()} for row in before)
+    rules = disclosure.Rules(PLAN, b"k" * 32)
+    result = disclosure.protect(
+        {"training": rows}, disclosure.Inner([]), LATER, rules, ledger.Standing(None, (), (earlier,))
+    )
+    return [row for row in result.tables["training"] if row["dimension"] != "total"]
+
+
+@pytest.mark.parametrize(("move", "printed_now"), [(0, 600), (1, 600), (4, 600), (5, 605), (-2, 600), (-6, 594)])
+def test_the_protector_prints_a_small_correction_as_first_published(
+    tmp_path: Path, move: int, printed_now: int
+) -> None:
+    settings = settings_at(tmp_path)
+    before = groups(A=500, B=600)
+    rows = shown_again(settings, before, {"A": 500, "B": 600 + move})
+    assert {row["dimension_value"]: row["numerator"] for row in rows} == {"A": 500, "B": printed_now}
+    is_frozen = {row["value_state"] == disclosure.FROZEN for row in rows}
+    assert is_frozen == {0 < abs(move) < 5}
+    assert attack.attack(settings, [pack(tmp_path / "r0", before), pack(tmp_path / "r1", [
+        *rows, groups(A=500, B=600 + move)[-1]])]).stands  # fmt: skip
+
+
+def test_a_part_that_lies_by_few_beside_the_total_of_another_perimeter_is_withheld_and_found(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    entry = {"metric_id": "grv_channel_coverage_rate", "basis": "asof", "fiscal_quarter": str(QUARTER), "value": 1}
+    said = {"title": "x", "unit": "%", "target_status": "NO_TARGET", "value_state": "MEASURED", "display_value": "x",
+            "target_value": None, "is_person_count": True}  # fmt: skip
+    for apart, stands in ((0, True), (1, False), (4, False), (5, True)):
+        parent = {"numerator": 1000 + apart, "denominator": 1000 + apart}
+        rows = [
+            entry | {"perimeter": "corp", "dimension": "total", "dimension_value": "ALL"} | parent,
+            *(entry | {"perimeter": "grp", "dimension": "entity_code", "dimension_value": code,
+                       "numerator": count, "denominator": count}
+              for code, count in (("P", 1000), ("Q", 300), ("R", 90))),
+            entry | {"perimeter": "grp", "dimension": "total", "dimension_value": "ALL", "numerator": 1390,
+                     "denominator": 1390},
+        ]  # fmt: skip
+        assert attack.attack(settings, [pack(tmp_path / str(apart), rows)]).stands == stands
+        result = disclosure.protect({"grievance": [row | said for row in rows]}, disclosure.Inner([]), LATER,
+                                    disclosure.Rules(PLAN, b"k" * 32))  # fmt: skip
+        hidden = {row["dimension_value"] for row in result.tables["grievance"] if row["value"] is None}
+        assert hidden == (set() if stands else {"P", "R"})
+        assert attack.attack(settings, [pack(tmp_path / f"{apart}p", result.tables["grievance"])]).stands
+
+
+@pytest.mark.parametrize(
+    ("counted", "of", "stands"),
+    [(450, 900, True), (497, 900, False), (490, 998, False), (410, 901, True), (403, 902, False), (500, 1000, True)],
+)
+def test_a_total_that_leaves_few_of_another_is_left_out_and_found(
+    tmp_path: Path, counted: int, of: int, stands: bool
+) -> None:
+    """A rate without dispatched workers beside the rate with them: what lies between is the dispatched workers."""
+    settings = settings_at(tmp_path)
+    row = {"perimeter": "au", "basis": "ytd", "fiscal_quarter": str(QUARTER), "dimension": "total",
+           "dimension_value": "ALL", "value": 1, "title": "x", "unit": "%", "target_status": "NO_TARGET",
+           "value_state": "MEASURED", "display_value": "x", "target_value": None, "is_person_count": True}  # fmt: skip
+    some = row | {"metric_id": "trn_bhr_completion_rate_excl_dispatched", "numerator": counted, "denominator": of}
+    rows = [row | {"metric_id": "trn_bhr_completion_rate", "numerator": 500, "denominator": 1000}, some]
+    assert attack.attack(settings, [pack(tmp_path / "a", rows)]).stands == stands
+    result = disclosure.protect(
+        {"training": rows}, disclosure.Inner([]), LATER, disclosure.Rules(PLAN, b"k" * 32)
+    ).tables["training"]
+    assert len(result) == 1 + stands
+    assert attack.attack(settings, [pack(tmp_path / "b", result)]).stands
+
+
+@pytest.mark.parametrize(("move", "stands"), [(0, True), (1, False), (-4, False), (5, True)])
+def test_what_lies_between_two_totals_moves_by_nothing_or_by_the_threshold(
+    tmp_path: Path, move: int, stands: bool
+) -> None:
+    settings = settings_at(tmp_path)
+    row = {"perimeter": "corp", "basis": "ytd", "fiscal_quarter": str(QUARTER), "dimension": "total",
+           "dimension_value": "ALL", "value": 1, "denominator": 1000, "is_person_count": True, "title": "x",
+           "unit": "%", "target_status": "NO_TARGET", "value_state": "MEASURED", "display_value": "x",
+           "target_value": None}  # fmt: skip
+    metric = "trn_bhr_completion_rate"
+
+    def rows(moved: int) -> list[dict[str, Any]]:
+        some = {"numerator": 400, "denominator": 850, "metric_id": f"{metric}_excl_dispatched"}
+        other = {"numerator": 450, "denominator": 950, "metric_id": metric, "variant": "another rule"}
+        return [row | {"metric_id": metric, "numerator": 500 + moved}, row | some, row | other]
+
+    one = pack(tmp_path / "r0", rows(0))
+    assert attack.attack(settings, [one]).stands
+    assert attack.attack(settings, [one, pack(tmp_path / "r1", rows(move))]).stands == stands
+    earlier = tuple({name: str(value) for name, value in each.items()} for each in rows(0))
+    result = disclosure.protect({"training": rows(move)}, disclosure.Inner([]), LATER,
+                                disclosure.Rules(PLAN, b"k" * 32), ledger.Standing(None, (), (earlier,)))  # fmt: skip
+    again = result.tables["training"]
+    assert len(again) == (3 if stands else 1)
+    assert attack.attack(settings, [one, pack(tmp_path / "r2", again)]).stands
+
+
+def test_who_reads_what_is_published_can_select_no_case_and_no_unprotected_count(
+    first: tuple[Settings, Path],
+) -> None:
+    """Check 22: the analysts' database has nothing of the build beside what was released. That its own database is
+    closed to others, tests/test_store.py says."""
+    settings, _ = first
+    inside = [name for name in MODELS if name.startswith(("stg_", "int_", "metrics_"))]
+    assert len(inside) > 40
+    with duckdb.connect(str(settings.place("mart", "due_diligence.duckdb").resolve()), read_only=True) as mart:
+        for name in [*inside, "fct_metric_value_unprotected", "hotline.case"]:
+            with pytest.raises(duckdb.CatalogException):
+                mart.execute(f"select * from {name}")
+        views = mart.execute("select sql from duckdb_views() where not internal").fetchall()
+    assert not [sql for (sql,) in views if re.search(r"read_parquet|read_csv|attach", sql, re.IGNORECASE)]
+
+
+def test_the_ledger_only_grows_and_each_line_holds_the_one_before(again: tuple[Settings, Path]) -> None:
+    """Check 22: a second release adds a line and changes no byte of the first."""
+    settings, _ = again
+    before = ledger.file(settings).read_bytes()
+    released(settings, corrected(), "b2")
+    after = ledger.file(settings).read_bytes()
+    assert after.startswith(before)
+    one, two = ledger.lines(settings)
+    assert (one["previous"], two["previous"]) == ("", one["hash"])
