@@ -108,19 +108,14 @@ def plain(file: Path, contract: Path, folder: Path) -> int:
 
 
 def strict(file: Path, contract: Path, folder: Path) -> int:
-    """The same file by its contract, every check on. Returns the number of records loaded."""
-    from ingest.contract import read_contract
-    from ingest.load import bounded
-    from ingest.reading import read
-    from pipeline.database import connect
+    """The same file by its contract, every check on: all that ``hrdd load PATH`` does, from its own copy of the bytes
+    and their SHA-256 to the quarantine and the receipt. Returns the number of records loaded."""
+    from ingest.alone import load_file
     from pipeline.settings import PROJECT, Settings
 
-    settings = bounded(Settings.load(PROJECT / "samples" / "settings.toml", folder / "data"))
-    workspace = folder / "workspace"
-    workspace.mkdir(exist_ok=True)
-    promised = read_contract(contract, of_this_house=False)
-    with connect(settings, folders=[folder], ordered=False, spill=workspace / "spill") as connection:
-        return read(connection, file, file.name, promised, {}, workspace).loaded
+    settings = Settings.load(PROJECT / "samples" / "settings.toml", folder / "data")
+    receipt, _ = load_file(settings, file, str(contract), folder / "into")
+    return int(receipt["loaded"])
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def as_text(file: Path, contract: Contract, quarantine: Quarantine, workspace: P
             rule=contract.rule,
             next_step="ask the sender for the file with every name of the contract, null where there is no value",
         )
-    return Text(target, ",", '"'), (0, blank)
+    return Text(target, ",", '"', is_ours=True), (0, blank)
 
 
 def _cells(content: bytes, columns: dict[str, Column], contract: Contract) -> dict[str, str]:

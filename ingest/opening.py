@@ -79,7 +79,7 @@ def opened(
         return Opened(*workbook.as_text(file, contract, quarantine, workspace))
     if suffix == ".parquet":
         _stop_unless(found == ".parquet", sent_as, found)
-        return Opened(*parquet.as_text(file, contract, workspace, connection))
+        return Opened(*parquet.as_text(file, contract, quarantine, workspace, connection))
     _stop_unless(not found, sent_as, found)
     text = in_utf8(file, ["utf-8"] if suffix in LINES else contract.encodings, workspace / "utf-8")
     if suffix in LINES:

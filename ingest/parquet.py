@@ -8,6 +8,7 @@ import duckdb
 
 from ingest.casting import text
 from ingest.contract import Column, Contract
+from ingest.quarantine import Quarantine
 from ingest.scan import Text
 from pipeline.database import quoted
 from pipeline.errors import RefusedExtract
@@ -18,14 +19,16 @@ _MOMENTS = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTA
 
 
 def as_text(
-    file: Path, contract: Contract, workspace: Path, connection: duckdb.DuckDBPyConnection
+    file: Path, contract: Contract, quarantine: Quarantine, workspace: Path, connection: duckdb.DuckDBPyConnection
 ) -> tuple[Text, tuple[int, int]]:
-    """The rows as delimited text, and that no line of the file is header or blank.
+    """The rows as delimited text, and that no line of the file is header or blank: each row is a line.
 
     Raises RefusedExtract for a file that is damaged, and for a type that the contract's rules cannot judge.
     """
     target = workspace / "rows.csv"
     try:
+        (rows,) = connection.execute("select count(*) from read_parquet($1)", [str(file)]).fetchall()[0]
+        quarantine.line_of = range(1, rows + 1)
         described = connection.execute("describe from read_parquet($1)", [str(file)]).fetchall()
         names = [str(row[0]) for row in described]
         columns = contract.match_header(names)
@@ -55,7 +58,7 @@ def as_text(
         out.write((",".join('"' + name.replace('"', '""') + '"' for name in names) + "\n").encode())
         while block := rows.read(1 << 22):
             out.write(block)
-    return Text(whole, ",", '"'), (0, 0)
+    return Text(whole, ",", '"', is_ours=True), (0, 0)
 
 
 def _cell(value: str, kind: str, column: Column) -> str | None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import heapq
 import json
-from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from enum import IntEnum
@@ -83,7 +82,7 @@ class Quarantine:
         self._structural: set[int] = set()
         self.reasons: Counter[str] = Counter()
         self.lines = 0
-        self.line_of: array[int] | None = None
+        self.line_of: Sequence[int] | None = None
         self.originals: Path | None = None
 
     @property

@@ -45,6 +45,7 @@ class Text:
     file: Path
     delimiter: str
     quote: str
+    is_ours: bool = False  # written here from another format: no quote of it is astray
 
 
 @dataclass(frozen=True)
@@ -354,7 +355,8 @@ class _Grammar:
     delimiter: str
     quote: str
     columns: tuple[Column, ...]
-    has_lines: bool  # whether a column is declared multiline
+    has_lines: bool  # whether a column is declared multiline, or each quote means what it says
+    is_ours: bool
     look: int  # how far the end of a quoted cell is looked for
     record: re.Pattern[str]  # a whole record with its line end; group 1 is its cells
     good_cells: re.Pattern[str]  # the cells before the first one that breaks the grammar
@@ -364,7 +366,7 @@ class _Grammar:
     @staticmethod
     def of(text: Text, columns: tuple[Column, ...]) -> _Grammar:
         """The grammar of a file."""
-        return _grammar(text.delimiter, text.quote, columns)
+        return _grammar(text.delimiter, text.quote, columns, text.is_ours)
 
     @property
     def empty(self) -> str:
@@ -380,16 +382,17 @@ class _Grammar:
 
 
 @cache
-def _grammar(delimiter: str, quote: str, columns: tuple[Column, ...]) -> _Grammar:
+def _grammar(delimiter: str, quote: str, columns: tuple[Column, ...], is_ours: bool) -> _Grammar:
     d, q = re.escape(delimiter), re.escape(quote)
     closed = f"{q}(?:[^{q}]++|{q}{q})*+{q}"
     cell = f"(?:{closed}|[^{q}{d}\n]*+)"
-    has_lines = any(column.multiline for column in columns)
+    has_lines = is_ours or any(column.multiline for column in columns)
     return _Grammar(
         delimiter=delimiter,
         quote=quote,
         columns=columns,
         has_lines=has_lines,
+        is_ours=is_ours,
         look=MAX_RECORD_BYTES if has_lines else MAX_LINES_BYTES,
         record=re.compile(f"((?:{cell}{d})*+{cell})\r?(?:\n|\\Z)"),
         good_cells=re.compile(f"(?:{cell}{d})*+"),
@@ -466,13 +469,15 @@ def _of_several_lines(grammar: _Grammar, record: str, cells: list[str]) -> tuple
     """Reason and column of what is wrong with a record of several lines, if anything; None if it is no such record.
 
     A quote gone astray that finds its end in a later line makes one record of several. That line then holds all the
-    delimiters of a record of its own, and is taken for one, unless each cell with lines is declared to have them.
+    delimiters of a record of its own, and is taken for one, unless each cell with lines is declared to have them, or
+    that line would by itself begin with a quote that stays open.
     """
     width = len(grammar.columns)
     swallowing = [column for column, cell in zip(grammar.columns, cells, strict=False) if "\n" in cell]
     if len(cells) == width and all(column.multiline is True for column in swallowing):
         return None, None
-    if any(line.count(grammar.delimiter) >= width - 1 for line in record.split("\n")[1:]):
+    whole = [line for line in record.split("\n")[1:] if line.count(grammar.delimiter) >= width - 1]
+    if not grammar.is_ours and not all(_is_open(line, 0, len(line), grammar) for line in whole):
         return None
     if len(cells) != width:
         return "width", None
@@ -492,7 +497,7 @@ def _is_open(text: str, offset: int, near: int, grammar: _Grammar) -> bool:
 
 def _find_header(stream: BinaryIO, text: Text, contract: Contract) -> tuple[tuple[Column, ...], int, int]:
     """The columns in the order of the file, the header's line, and where the records begin."""
-    grammar = _grammar(text.delimiter, text.quote, contract.columns)
+    grammar = _Grammar.of(text, contract.columns)
     refusal: RefusedExtract | None = None
     for line in range(1, (MAX_PREAMBLE_LINES if contract.search_header else 1) + 1):
         content = stream.readline(MAX_RECORD_BYTES)

@@ -94,7 +94,7 @@ def as_text(file: Path, contract: Contract, quarantine: Quarantine, workspace: P
                 writer.writerow([found.get(name, "").replace(_DAMAGED, "") for name in names])
             if columns is None:
                 raise refusal or _refused("a sheet without a header", "the names of the columns in the first row")
-    return Text(target, ",", '"'), (header_rows, blank_rows)
+    return Text(target, ",", '"', is_ours=True), (header_rows, blank_rows)
 
 
 def _told(cells: list[str]) -> str:

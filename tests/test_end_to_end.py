@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -16,12 +17,15 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import psutil
+import psycopg2
 import pytest
+from test_server import Postgres
 
 from events.home import Home
 from events.rest import Airflow, Refused
@@ -40,9 +44,9 @@ pytestmark = pytest.mark.timeout(900)
 class Launcher:
     """One start of ``python -m events.local`` over a data folder, its lines, and every process it ever had."""
 
-    def __init__(self, data: Path, command: str = "run", *options: str) -> None:
+    def __init__(self, data: Path, command: str = "run", *options: str, **environment: str) -> None:
         self.data = data
-        environment = os.environ | {"HRDD_DATA": str(data), "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+        environment = os.environ | {"HRDD_DATA": str(data), "PYTHONUNBUFFERED": "1", "COLUMNS": "200"} | environment
         environment.pop("AIRFLOW_HOME", None)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "events.local", command, *options],
@@ -305,9 +309,43 @@ def late_files(data: Path) -> list[Path]:
 
 
 @pytest.fixture
-def airflow(copy: Path) -> Iterator[Airflow]:
-    """A running Airflow over the released data folder, as `make up` starts it."""
-    launcher = Launcher(copy, "up")
+def database(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A PostgreSQL with one table of sites, as a source: the settings that name it, and Airflow's connection to it."""
+    secret = tmp_path / "password"
+    secret.write_text(secrets.token_urlsafe(12))
+    server = Postgres(secret)
+    try:
+        address = {"host": "127.0.0.1", "port": server.port, "password": secret.read_text()}
+        with closing(psycopg2.connect(**address, user="airflow", dbname="airflow")) as connection:
+            connection.cursor().execute(
+                "create table site (site_code text, open_from date); "
+                "insert into site values ('SAMPLE S1', '2020-04-01'), ('SAMPLE S2', '2021-04-01')"
+            )
+            connection.commit()
+        settings = tmp_path / "settings.toml"
+        settings.write_text((PROJECT / "samples" / "settings.toml").read_text() + SOURCE)
+        login = {"conn_type": "postgres", "login": "airflow", "schema": "airflow", "extra": {"sslmode": "disable"}}
+        yield {"HRDD_SETTINGS": str(settings), "AIRFLOW_CONN_SITES_DATABASE": json.dumps(login | address)}
+    finally:
+        server.stop()
+
+
+SOURCE = '''
+[[sources]]
+name = "sites"
+connection = "sites_database"
+family = "hr"
+extract = "site"
+query = """select site_code, open_from as valid_from, 'E001' as entity_code, 'JP' as country_iso2,
+  'ja' as work_languages, null as contact_point_since, null as valid_to from site"""
+as_of = "today"
+'''
+
+
+@pytest.fixture
+def airflow(copy: Path, database: dict[str, str]) -> Iterator[Airflow]:
+    """A running Airflow over the released data folder, as `make up` starts it, with a source to pull from."""
+    launcher = Launcher(copy, "up", **database)
     launcher.until("Ctrl-C stops everything")
     home = Home(settings_of(copy))
     home.port = int(launcher.text.split("http://127.0.0.1:")[1].split("/")[0])
@@ -345,8 +383,22 @@ def ended(airflow: Airflow, dag: str, task: str, count: int = 1) -> list[dict[st
     return done if len(done) >= count else []
 
 
+def is_pulled_and_loaded(airflow: Airflow, settings: Settings) -> None:
+    """A pull puts what a source has into the landing; that arrival, and nothing else, starts the rest."""
+    place = settings.place("raw", "hr", "site")
+    assert not place.exists()
+    run = {"logical_date": None}
+    assert refused(airflow, "admin", "POST", "/api/v2/dags/pull_extracts/dagRuns", run) == 200
+    [task, *_] = wait_for(lambda: ended(airflow, "pull_extracts", "pull"))
+    assert (task["state"], airflow.result(task, "return_value")) == ("success", {"files": 1})
+    [receipt] = [store.read_json(file) for file in wait_for(lambda: list(place.glob("?" * 64 + ".json")))]
+    assert (receipt["outcome"], receipt["loaded"], receipt["has_manifest"]) == ("loaded", 2, True)
+    assert receipt["as_of_date"]
+
+
 def test_late_files_forgery_and_a_rejection_change_no_release(airflow: Airflow) -> None:
     """One long story, because each Airflow takes its time to start: what the people in it may not do, they cannot."""
+    is_pulled_and_loaded(airflow, airflow.home.settings)
     data = airflow.home.settings.data
     settings = airflow.home.settings
     before = released_bytes(data)

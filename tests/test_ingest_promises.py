@@ -59,7 +59,7 @@ def alone(
 
 
 def rows_of(file: Path) -> list[dict[str, Any]]:
-    found = duckdb.execute("from read_parquet($1)", [str(file)])
+    found = duckdb.execute("from read_parquet($1, hive_partitioning = false)", [str(file)])
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
