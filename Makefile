@@ -11,7 +11,7 @@ export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test up verify bench lint lock clean
+.PHONY: help install run test up verify docs bench lint lock clean
 
 help: ## Show what can be asked for
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -41,6 +41,9 @@ test: install ## Run every test, the end-to-end run through Airflow included
 verify: install ## Prove every release in the data folder, and that none was replaced or taken away
 	@if [ -d "$${HRDD_DATA:-data}/releases" ]; then $(BIN)/hrdd verify "$${HRDD_DATA:-data}/releases"; \
 	else echo "No release yet; make run makes the sample quarter's."; fi
+
+docs: install ## Write the mart's documentation of the newest build as one page
+	@$(BIN)/python -m dbt_project.docs
 
 bench: install ## Measure each step beside the plain DuckDB script
 	@$(BIN)/python -m benchmarks.run

@@ -13,7 +13,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +24,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt_common.events.base_types import EventMsg
 
+from dbt_project.own_records import Records, own_records, write_records
 from ingest.contract import ADDED_BY_LOADING, contracts
 from pipeline import store
 from pipeline.database import connect, quoted
@@ -88,6 +89,7 @@ class Plan:
     standard_cutoff_at: datetime
     deliveries: list[dict[str, Any]]
     missing: list[str]
+    own: Records = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ def plan(settings: Settings, quarter: FiscalQuarter) -> Plan:
         }
         for receipt in taken
     ]
+    own = own_records(settings, quarter, cutoff, taken)
     # Everything that can change a figure, and nothing that cannot.
     build_id = store.sha256_bytes(
         store.canonical_json(
@@ -149,12 +152,13 @@ def plan(settings: Settings, quarter: FiscalQuarter) -> Plan:
                 "parent_entity_code": settings.parent_entity_code,
                 "timezone": settings.timezone,
                 "cutoff_business_days": settings.cutoff_business_days,
+                "own": store.sha256_bytes(store.canonical_json(own)),
                 "source": source_digest(),
                 "engines": [version("dbt-core"), version("dbt-duckdb"), version("duckdb")],
             }
         )
     )[:16]
-    return Plan(quarter, build_id, cutoff, standard, deliveries, missing)
+    return Plan(quarter, build_id, cutoff, standard, deliveries, missing, own)
 
 
 def missing_in_short(missing: list[str]) -> str:
@@ -310,6 +314,7 @@ def _link_inputs(settings: Settings, chosen: Plan, folder: Path) -> None:
         except OSError:
             shutil.copyfile(raw, link)
     _fill_what_did_not_arrive(settings, folder / "inputs")
+    write_records(settings, chosen.own, folder / "inputs")
     store.write_json(
         folder / "inputs.json",
         {

@@ -21,6 +21,7 @@ BOOLEAN_NAMES = {
     "agreement": "has_agreement",
     "anonymous": "is_anonymous",
     "collective_agreement": "has_collective_agreement",
+    "confirmed": "is_confirmed",
     "consolidated": "is_consolidated",
     "equivalent_commitment": "is_equivalent_commitment",
     "passed": "is_passed",

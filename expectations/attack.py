@@ -34,6 +34,7 @@ AND = "_and_"
 BETWEEN = " / "
 SPANS = ((1,), (2,), (3,), (4,), (1, 2), (1, 2, 3), (1, 2, 3, 4))
 UNIQUE = 2
+AMOUNTS = "amounts"
 
 # Rules that can be broken, in the words in which a finding is told.
 SMALL = "a count below the threshold is printed"
@@ -387,8 +388,16 @@ class _Attack:
                 rule = self.breakdowns[table[0], table[1], table[4]]
                 for whole, others in before:
                     self._revised(rule, (total, rows), (whole, others))
-                self._breakdown(rule, total, rows)
+                if rule == AMOUNTS:
+                    # How many firms an amount is about is nowhere printed; one withheld alone is what the others leave.
+                    withheld = sum(value is None for _, _, value in rows.values())
+                    self.report.broken[FOUND] += int(withheld == 1 and total[2] is not None)
+                else:
+                    self._breakdown(rule, total, rows)
                 before.append((total, rows))
+            for (metric, _, _, _, dimension, _), (_, _, value) in figures.items():
+                if dimension == TOTAL and metric in self.programme.get("small_totals", ()):
+                    self.report.broken[SMALL] += int(value is not None and 0 < value < self.threshold)
             self._beside(figures, parts)
             for key, apart in self._neighbors(figures).items():
                 for other in between.setdefault(key, []):
@@ -425,7 +434,7 @@ class _Attack:
     ) -> None:
         """A part and a total of another perimeter, or the same part in another figure: few persons lie in between."""
         persons = {table: rows for table, rows in parts.items()
-                   if self.breakdowns[table[0], table[1], table[4]] != "firms"}  # fmt: skip
+                   if self.breakdowns[table[0], table[1], table[4]] not in ("firms", AMOUNTS)}  # fmt: skip
         for (metric, perimeter, basis, quarter, dimension), rows in persons.items():
             period = (metric, basis, quarter, TOTAL)
             totals = [
@@ -465,7 +474,7 @@ class _Attack:
 
     def _smallest(self, rule: str) -> int:
         return int({"persons": self.threshold, "headcount": self.programme["headcount_below"],
-                    "firms": self.programme["firms_below"]}[rule])  # fmt: skip
+                    "firms": self.programme["firms_below"], AMOUNTS: self.programme["firms_below"]}[rule])  # fmt: skip
 
     def _breakdown(self, rule: str, total: printed.Numbers, rows: Mapping[str, printed.Numbers]) -> None:
         smallest = self._smallest(rule)

@@ -157,7 +157,9 @@ def figures_frame(candidate: Candidate, figures: pd.DataFrame, pinned: Mapping[s
                 "denominator": denominator,
                 "state_conflict": _state_conflict(row, numerator, denominator, value),
                 "target_conflict": _target_conflict(row, value),
-                "withheld_total": row["dimension"] == TOTAL and row["value_state"] == SUPPRESSED,
+                "withheld_total": row["dimension"] == TOTAL
+                and row["value_state"] == SUPPRESSED
+                and row["metric_id"] not in pinned["small_totals"],
                 "small_person_count": row["dimension_value"] not in pinned["declared_parts"]
                 and _is_small(row, candidate.withhold_below),
                 "foreign_quarter": _is_foreign(row, candidate.quarter),

@@ -6,7 +6,7 @@ Nothing unprotected is in a ``Board``: CSV, Parquet, workbook and page are made 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -63,6 +63,7 @@ class Board:
     first_published: str | None  # the release that first printed the parts of this year's hotline figures
     tables: dict[str, Table]
     revision: Revision | None = None  # what it changes of the release before it, from the second revision on
+    frameworks: list[Row] = field(default_factory=list)  # which passage of which framework each metric serves
 
     @cached_property
     def metrics(self) -> dict[str, Row]:

@@ -20,10 +20,19 @@ from pipeline.settings import Settings
 from publish import csvw, datapackage, diff, disclosure, ledger, pack, page, tables, workbook
 from publish import manifest as manifests
 from publish.board import Board, Row, in_reading_order, tables_of
-from publish.dictionary import COLUMNS, DICTIONARY_COLUMNS, TABLES, Published, dictionary_rows
+from publish.dictionary import (
+    COLUMNS,
+    DICTIONARY_COLUMNS,
+    FRAMEWORK_COLUMNS,
+    TABLES,
+    Published,
+    dictionary_rows,
+)
 from publish.programme import programme
 from publish.released import by_name, of_quarter
 from publish.wording import words_in
+
+WITHHELD_CELLS = "qa_suppressed_cells"
 
 
 def prepare(
@@ -168,6 +177,7 @@ def read_board(
     standing = ledger.first_published(settings, by_name(settings), quarter)
     inner = _inner(settings, place / "due_diligence.duckdb", quarter)
     protected = disclosure.protect(rows, inner, quarter, rules, standing)
+    _say_what_was_withheld(protected, quarter)
     board = Board(
         company=settings.company,
         is_sample=bool(inputs["is_sample"]) or settings.is_sample,
@@ -182,6 +192,7 @@ def read_board(
         withheld_cells=protected.withheld_cells,
         first_published=standing.release,
         tables=tables_of(in_reading_order(protected.tables)),
+        frameworks=_frameworks(settings, place / "due_diligence.duckdb"),
     )
     return board, inputs
 
@@ -195,7 +206,7 @@ def render(settings: Settings, board: Board, beside: Path) -> dict[str, bytes]:
     if board.revision:
         files[diff.NAME] = store.canonical_json(board.revision.record)
     columns = {name: [column.name for column in table.columns] for name, table in board.published.items()}
-    meanings = dictionary_rows(board.tables["dim_metric"].rows, columns)
+    meanings = dictionary_rows(board.tables["dim_metric"].rows, columns, board.frameworks)
     files["dictionary.csv"] = tables.as_csv(DICTIONARY_COLUMNS, meanings)
     files["csv-metadata.json"] = store.canonical_json(csvw.describe(board))
     files["datapackage.json"] = store.canonical_json(datapackage.describe(board, files))
@@ -232,6 +243,16 @@ def _read(settings: Settings, file: Path) -> dict[str, list[Row]]:
     return rows
 
 
+def _say_what_was_withheld(protected: disclosure.Protected, quarter: FiscalQuarter) -> None:
+    """Fill in the one figure that no build can know: how many cells this candidate withholds."""
+    for row in (row for rows in protected.tables.values() for row in rows):
+        if row.get("metric_id") == WITHHELD_CELLS and row.get("fiscal_quarter") == str(quarter):
+            number = float(protected.withheld_cells)
+            row |= {"numerator": number, "value": number, "value_state": "MEASURED" if number else "MEASURED_ZERO"}
+            if "display_value" in row:
+                row["display_value"] = f"{protected.withheld_cells:,}"
+
+
 def _inner(settings: Settings, file: Path, quarter: FiscalQuarter) -> disclosure.Inner:
     with database.connect(settings, file, read_only=True) as connection:
         rows = connection.execute(
@@ -239,8 +260,24 @@ def _inner(settings: Settings, file: Path, quarter: FiscalQuarter) -> disclosure
             "where fiscal_year = ? and quarter_number <= ? order by all",
             [quarter.fiscal_year, quarter.number],
         ).fetchall()
+        firms = connection.execute(
+            f"select {', '.join(disclosure.CELL)}, firms from main.fct_metric_value"
+            " where fiscal_quarter = ? and firms is not null",
+            [str(quarter)],
+        ).fetchall()
     names = ("quarter_number", "category", "reporter_type", "identity", "cases")
-    return disclosure.Inner([dict(zip(names, row, strict=True)) for row in rows])
+    return disclosure.Inner(
+        [dict(zip(names, row, strict=True)) for row in rows], {tuple(cell): number for *cell, number in firms}
+    )
+
+
+def _frameworks(settings: Settings, file: Path) -> list[Row]:
+    with database.connect(settings, file, read_only=True) as connection:
+        found = connection.execute(
+            f"select {', '.join(f'cast({name} as varchar)' for name in FRAMEWORK_COLUMNS)}"
+            " from main.framework_map order by all"
+        ).fetchall()
+    return [dict(zip(FRAMEWORK_COLUMNS, row, strict=True)) for row in found]
 
 
 def _check_columns(published: Published, there: set[str]) -> None:

@@ -36,12 +36,13 @@ def describe(board: Board, files: Mapping[str, bytes]) -> dict[str, Any]:
     """``datapackage.json`` as a value. ``files`` are the CSV files by their path in the candidate."""
     resources = [_resource(f"tables/{name}.csv", name, table, files) for name, table in board.published.items()]
     kinds = {"target_value": "number", "definition_version": "integer"}
+    kinds |= {"valid_from_fy_start": "date", "valid_to_fy_start": "date"}
     fields = [{"name": name, "type": kinds.get(name, "string")} for name in DICTIONARY_COLUMNS]
     resources.append(
         {
             **_file("dictionary.csv", "dictionary", files),
             "title": "Dictionary",
-            "description": "One row per metric, and one per published column of each table.",
+            "description": "One row per metric, per passage that one serves, and per published column of each table.",
             "schema": {"fields": fields, "missingValues": [""]},
         }
     )

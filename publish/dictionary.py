@@ -36,6 +36,7 @@ THEMES = {
     "geopolitics": "Geopolitical situations and conflict",
     "ai": "Technology and AI",
     "governance": "Governance and reporting",
+    "quality": "Figures about the figures",
 }
 
 COLUMNS = {
@@ -186,14 +187,31 @@ REVISION = Published(
 DICTIONARY_COLUMNS = (
     "kind", "table", "name", "title", "type", "unit", "description", "definition_version", "theme",
     "headline_perimeter", "basis", "denominator", "target_value", "target_direction", "target_source", "owner",
-    "trust_level", "misuse", "standards",
+    "trust_level", "misuse", "standards", "framework", "framework_version", "reference", "fit",
+    "valid_from_fy_start", "valid_to_fy_start",
 )  # fmt: skip
+# Columns of the framework map, as a build holds it (dbt_project/seeds/framework_map.csv).
+FRAMEWORK_COLUMNS = (
+    "metric_id", "framework", "framework_version", "reference", "fit", "valid_from_fy_start", "valid_to_fy_start",
+    "note",
+)  # fmt: skip
+FIT_WORDS = {
+    "FULL": "The passage asks for this figure.",
+    "PARTIAL": "The figure answers a part of the passage.",
+    "CONTEXT": "The figure is evidence beside the passage.",
+    "LEGACY": "The passage is withdrawn.",
+}
 
 
-def dictionary_rows(metrics: Sequence[Mapping[str, Any]], columns: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """One row per metric (``kind`` metric) and one per published column of each table (``kind`` column).
+def dictionary_rows(
+    metrics: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, Sequence[str]],
+    frameworks: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """One row per metric (``kind`` metric), one per passage of a framework that a metric serves (``kind`` framework),
+    and one per published column of each table (``kind`` column).
 
-    Args: rows of the metric catalogue; the columns that each table was published with.
+    Args: rows of the metric catalogue; the columns that each table was published with; rows of the framework map.
     """
     rows: list[dict[str, Any]] = []
     for metric in metrics:
@@ -201,6 +219,12 @@ def dictionary_rows(metrics: Sequence[Mapping[str, Any]], columns: Mapping[str, 
         rows.append(
             {**dict.fromkeys(DICTIONARY_COLUMNS), **taken, "kind": "metric", "name": metric["metric_id"],
              "type": "number", "description": metric["numerator_text"], "denominator": metric["denominator_text"]}
+        )  # fmt: skip
+    for entry in frameworks:
+        taken = {name: entry[name] for name in DICTIONARY_COLUMNS if name in entry}
+        rows.append(
+            {**dict.fromkeys(DICTIONARY_COLUMNS), **taken, "kind": "framework", "name": entry["metric_id"],
+             "description": " ".join(filter(None, (FIT_WORDS[entry["fit"]], entry["note"])))}
         )  # fmt: skip
     for table, names in columns.items():
         for name in names:

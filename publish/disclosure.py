@@ -8,8 +8,8 @@ what is guaranteed; ``expectations/attack.py`` proves it on the files, and share
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,17 +30,21 @@ SUPPRESSED = "SUPPRESSED"
 FROZEN = "AS_FIRST_PUBLISHED"
 WITHHELD = "withheld"
 CELL = ("metric_id", "perimeter", "basis", "fiscal_quarter", "dimension", "dimension_value")
-THEME_TABLES = ("training", "grievance", "supply_chain", "workforce", "geopolitics", "ai", "governance")
+THEME_TABLES = ("training", "grievance", "supply_chain", "workforce", "geopolitics", "ai", "governance", "quality")
 # Whatever is not named here is emptied in a withheld row, so that a column added later cannot give the cell away.
 KEPT = frozenset((*CELL, "title", "unit", "target_value", "theme_order", "is_person_count"))
 YEAR_END = 4
+# Rules of breakdowns that speak of suppliers, customers or audits.
+FIRM_RULES = ("firms", "amounts")
 
 
 @dataclass(frozen=True)
 class Inner:
-    """The build's inner counts of the hotline: rows of ``int_hotline_cube`` of one fiscal year."""
+    """The build's inner counts: of the hotline, rows of ``int_hotline_cube`` of one fiscal year; and how many suppliers
+    or customers a part of a figure is about, by ``CELL``, where it is about some."""
 
     rows: Sequence[Row]
+    firms: Mapping[tuple[Any, ...], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,16 +97,17 @@ def protect(
             for one in _periods(mine):
                 total = _total_of(tables[name], one[0])
                 beside = _beside(rows, finer[name], one[0], rules.programme)
-                made = _breakdown(one, total, entry, rules, decimals, beside)
-                finer[name] += _as_printed(made, total, entry, rules, decimals, standing)
+                made = _breakdown(one, total, entry, rules, decimals, beside, inner.firms)
+                if made:
+                    finer[name] += _as_printed(made, total, entry, rules, decimals, standing)
     if quarter.number == YEAR_END:
         parts, step = _hotline_parts(tables, inner, quarter, rules, standing)
         for name in ("grievance", "metric_values"):
             finer[name] += _hotline_rows(tables[name], parts, quarter, rules, decimals)
     protected = {name: totals[name] + finer[name] for name in tables}
     withheld = {
-        tuple(row[column] for column in CELL)
-        for rows in finer.values()
+        tuple(row.get(column, TOTAL) for column in CELL)
+        for rows in protected.values()
         for row in rows
         if row.get("value_state") == SUPPRESSED
     }
@@ -283,9 +288,17 @@ def _breakdown(
     rules: Rules,
     decimals: Mapping[str, int],
     beside: Sequence[Row],
+    firms: Mapping[tuple[Any, ...], int],
 ) -> Rows:
     groups = _merged(rows, entry, rules.programme)
-    hidden = _hidden(groups, entry, rules, _too_near(groups, entry, rules, beside))
+    about = {
+        str(row["dimension_value"]): number
+        for row in rows
+        if (number := firms.get(tuple(row[column] for column in CELL))) is not None
+    }
+    hidden = _hidden(groups, entry, rules, _too_near(groups, entry, rules, beside), about)
+    if hidden is None:
+        return []
     first = total if total is not None else rows[0]
     made = []
     for part, (numerator, denominator) in sorted(groups.items()):
@@ -297,7 +310,7 @@ def _breakdown(
 def _merged(rows: Sequence[Row], entry: Breakdown, programme: Programme) -> dict[str, Counted]:
     """The counts by part, with small populations merged into the remainder until that reaches the floor too."""
     groups = {str(row["dimension_value"]): (float(_numerator(row)), row["denominator"]) for row in rows}
-    if entry.rule == "firms":
+    if entry.rule in FIRM_RULES:
         return groups
 
     def size(part: str) -> float:
@@ -329,7 +342,7 @@ def _beside(rows: Sequence[Row], made: Sequence[Row], part: Row, programme: Prog
         for row in rows
         if _is_total(row) and all(row[name] == part[name] for name in period) and row["perimeter"] != part["perimeter"]
     ]
-    persons = {entry.metric for entry in programme.breakdowns if entry.rule != "firms"}
+    persons = {entry.metric for entry in programme.breakdowns if entry.rule not in FIRM_RULES}
     same = ("perimeter", "fiscal_quarter", "dimension")
     return totals + [
         row
@@ -343,7 +356,7 @@ def _beside(rows: Sequence[Row], made: Sequence[Row], part: Row, programme: Prog
 
 def _too_near(groups: Mapping[str, Counted], entry: Breakdown, rules: Rules, beside: Sequence[Row]) -> set[str]:
     """The parts that differ from what stands beside them by few: those few are a group of their own."""
-    if entry.rule == "firms":
+    if entry.rule in FIRM_RULES:
         return set()
     near = set()
     for part, counted in groups.items():
@@ -374,20 +387,29 @@ def _smallest(entry: Breakdown, rules: Rules) -> int:
         "persons": rules.threshold,
         "headcount": max(programme.headcount_below, rules.below),
         "firms": programme.firms_below,
+        "amounts": programme.firms_below,
     }[entry.rule]
 
 
 def _hidden(
-    groups: Mapping[str, Counted], entry: Breakdown, rules: Rules, near: Collection[str] = frozenset()
-) -> set[str]:
-    """The parts to withhold: too small or too near, and the smallest others until each could be nobody and enough."""
+    groups: Mapping[str, Counted],
+    entry: Breakdown,
+    rules: Rules,
+    near: Collection[str],
+    about: Mapping[str, int],
+) -> set[str] | None:
+    """The parts to withhold: too small or too near, and the smallest others until each could be nobody and enough.
+
+    None where parts about firms cannot be made safe so: then none of them is printed. ``about`` says how many firms.
+    """
     programme, smallest = rules.programme, _smallest(entry, rules)
 
     def counts(part: str) -> tuple[float, ...]:
         numerator, denominator = groups[part]
         if entry.rule == "persons" and denominator is not None:
             return numerator, denominator - numerator
-        return (numerator if denominator is None else denominator,)
+        count = numerator if denominator is None else denominator
+        return (count, about[part]) if part in about else (count,)
 
     def is_small(part: str) -> bool:
         few = entry.rule == "persons" and sum(counts(part)) < programme.headcount_below
@@ -396,11 +418,15 @@ def _hidden(
     hidden = {part for part in groups if is_small(part) or part in near}
     others = sorted(groups.keys() - hidden, key=lambda part: (sum(counts(part)), part))
     while hidden and others:
-        sums = [sum(column) for column in zip(*(counts(part) for part in sorted(hidden)), strict=True)]
-        if len(hidden) > 1 and min(sums) >= smallest:
+        if len(hidden) > 1 and min(_sums(counts, hidden)) >= smallest:
             break
         hidden.add(others.pop(0))
-    return hidden
+    unsafe = hidden and (len(hidden) == 1 or min(_sums(counts, hidden)) < smallest)
+    return None if unsafe and entry.rule in FIRM_RULES else hidden
+
+
+def _sums(counts: Callable[[str], tuple[float, ...]], parts: Iterable[str]) -> list[float]:
+    return [sum(column) for column in zip(*(counts(part) for part in sorted(parts)), strict=False)]
 
 
 # Revisions: what was printed once may change by nothing, or by enough that the change speaks of nobody.
@@ -426,7 +452,7 @@ def _totals(name: str, tables: Mapping[str, Sequence[Row]], rules: Rules, standi
         if under and is_near:
             untold.add(metric)
         if not is_near:
-            rows.append(dict(row))
+            rows.append(_total(row, rules))
     return [row for row in rows if not row.get("variant") or row["metric_id"] not in untold]
 
 
@@ -576,6 +602,13 @@ def _emptied(row: Row) -> dict[str, Any]:
     if "target_status" in row:
         emptied["target_status"] = "NO_TARGET" if row["target_status"] == "NO_TARGET" else "NOT_COMPARABLE"
     return emptied
+
+
+def _total(row: Row, rules: Rules) -> dict[str, Any]:
+    """A total is printed, whatever it is; but for a figure about a matter of few people while it counts few."""
+    value = row.get("value")
+    is_small = row.get("metric_id") in rules.programme.small_totals and value and value < rules.threshold
+    return _emptied(row) if is_small else dict(row)
 
 
 def _is_total(row: Row) -> bool:

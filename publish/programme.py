@@ -25,7 +25,7 @@ class Breakdown:
     metric: str
     dimension: str
     perimeter: str
-    rule: str  # persons, headcount or firms
+    rule: str  # persons, headcount, firms or amounts
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Programme:
     cube: Cube
     steps: tuple[tuple[tuple[str, ...], ...], ...]  # the tables, then each step of the ladder
     breakdowns: tuple[Breakdown, ...]
+    small_totals: frozenset[str]  # metrics whose totals too are withheld while they count few
     within: Mapping[str, str]  # a metric that counts some of the people of another -> the other
 
     @property
@@ -103,6 +104,7 @@ def programme(file: Path = FILE) -> Programme:
         cube=Cube({name: tuple(dimension["codes"]) for name, dimension in hotline["dimensions"].items()}),
         steps=tuple(tuple(tuple(table) for table in step) for step in tables),
         breakdowns=tuple(Breakdown(**entry) for entry in content["breakdowns"]),
+        small_totals=frozenset(content["small_totals"]),
         within={entry["metric"]: entry["of"] for entry in content["within"]},
     )
 

@@ -37,6 +37,7 @@ SHEETS = {
     "geopolitics": "Geopolitics",
     "ai": "AI",
     "governance": "Governance",
+    "quality": "Quality",
 }
 LABELS = {
     "title": "Figure",

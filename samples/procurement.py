@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 from random import Random
 
 from pipeline.quarter import FiscalQuarter
@@ -31,6 +32,13 @@ NOT_CONSOLIDATED = (25, (4 * BILLION, 5 * BILLION))  # bought by an entity outsi
 
 SIGNED_IN_THE_YEAR = 40  # of kind OWN, suppliers that first declared in FY2023
 CHILDREN_OF_A_PARENT = 3
+NEW_SUPPLIERS = range(6_001, 6_025)  # registered in FY2023, nothing ordered yet
+NEW_FROM = ("JP", "JP", "TH", "US", "DE", "QZ")  # the last is a code of nobody: its region is not known
+NOT_SCREENED, SCREENED_IN_APRIL = 2, 1
+# Segments of the classification; where a line has none, nobody knows what was bought.
+SEGMENTS = ("43", "32", "26", "72", "81", "80", "31", "24", "78")
+WITHOUT_SEGMENT = 97
+UNDER_CONTRACT = 3  # every third supplier has one
 CHILDREN_WITHOUT_COVER = 20  # their parent declared for itself alone
 
 SAQ_HIGH = {2022: 36, 2023: 28}
@@ -90,16 +98,14 @@ class Supplier:
 
 def extracts() -> list[Extract]:
     """The six extracts of family procurement."""
-    suppliers = _make_suppliers()
-    spend = _spend(suppliers)
+    everyone = list(suppliers())
+    spend = _spend(everyone)
     return [
-        Extract("procurement", "supplier", "SAMPLE supplier master", taken(7), SUPPLIER, _suppliers(suppliers)),
+        Extract("procurement", "supplier", "SAMPLE supplier master", taken(7), SUPPLIER, _suppliers(everyone)),
         Extract("procurement", "spend", "SAMPLE invoice ledger", taken(7, 2), SPEND, spend, totals=("amount",)),
-        Extract(
-            "procurement", "declaration", "SAMPLE declarations", taken(7, 3), DECLARATION, _declarations(suppliers)
-        ),
-        Extract("procurement", "assessment", "SAMPLE assessments", taken(7, 4), ASSESSMENT, _assessments(suppliers)),
-        Extract("procurement", "audit", "SAMPLE audits", taken(7, 5), AUDIT, _audits(suppliers)),
+        Extract("procurement", "declaration", "SAMPLE declarations", taken(7, 3), DECLARATION, _declarations(everyone)),
+        Extract("procurement", "assessment", "SAMPLE assessments", taken(7, 4), ASSESSMENT, list(assessments())),
+        Extract("procurement", "audit", "SAMPLE audits", taken(7, 5), AUDIT, list(audits())),
         Extract("procurement", "fx_rate", "SAMPLE treasury", taken(4, 2), FX_RATE, _rates()),
     ]
 
@@ -112,7 +118,9 @@ def rate(month: date, currency: str) -> Decimal:
     return round(Decimal(str(start)) + Decimal(str(step)) * months + Decimal(wave) / 4, 2)
 
 
-def _make_suppliers() -> list[Supplier]:
+@cache
+def suppliers() -> tuple[Supplier, ...]:
+    """Every supplier with spend, by number."""
     random = seeded("suppliers")
     made: list[Supplier] = []
     for kind, (number, totals) in (*KINDS.items(), ("INTRAGROUP", INTRAGROUP)):
@@ -131,7 +139,7 @@ def _make_suppliers() -> list[Supplier]:
         supplier.credits = pair
     for supplier in made:
         supplier.abroad = supplier.kind in ("OWN", "LAPSED", "NONE") and supplier.number % 5 == 0
-    return made
+    return tuple(made)
 
 
 def _suppliers(suppliers: list[Supplier]) -> list[tuple[object, ...]]:
@@ -142,6 +150,8 @@ def _suppliers(suppliers: list[Supplier]) -> list[tuple[object, ...]]:
         kind = "INTRAGROUP" if group else random.choice(("MANUFACTURER", "MANUFACTURER", "SERVICE", "TRADER"))
         name = f"SAMPLE {'Group Company' if group else 'Supplier'} {supplier.number:04d}"
         country = "JP" if group or not supplier.abroad else random.choice(("US", "DE", "AU", "CN"))
+        if supplier.number % 50 == 0 and supplier.abroad:
+            country = ("XA", "XB", "XD")[supplier.number // 50 % 3]  # on the list of high-risk countries
         band = random.choice(("LE_1000", "LE_1000", "GT_1000", "UNKNOWN"))
         created = day_between(random, date(2005, 4, 1), date(2021, 3, 31))
         canonical = f"CS{supplier.number:06d}"
@@ -159,7 +169,15 @@ def _suppliers(suppliers: list[Supplier]) -> list[tuple[object, ...]]:
     for number in range(3_001, 3_061):
         beyond = (f"SAMPLE Supplier {number:04d}", None, None, "JP", "ACTIVE", "MANUFACTURER", "LE_1000")
         rows.append((HOME, f"{number:08d}", f"CS{number:06d}", None, None, None, *beyond, date(2021, 10, 1), 2))
+    for index, number in enumerate(NEW_SUPPLIERS):
+        began = (f"SAMPLE Supplier {number:04d}", None, None, NEW_FROM[index % len(NEW_FROM)], "ACTIVE", "SERVICE")
+        canonical = f"CS{number:06d}"
+        rows.append((HOME, f"{number:08d}", canonical, None, None, None, *began, "LE_1000", _registered_on(index), 1))
     return rows
+
+
+def _registered_on(index: int) -> date:
+    return date(2022, 4, 1) + timedelta(days=15 * index)
 
 
 def _spend(suppliers: list[Supplier]) -> list[tuple[object, ...]]:
@@ -181,10 +199,10 @@ def _spend(suppliers: list[Supplier]) -> list[tuple[object, ...]]:
                 buyer,
                 f"{amount}.00",
                 currency,
-                f"{43_000_000 + 100 * (supplier.number % 90)}",
+                _category(supplier),
                 document,
                 None,
-                None,
+                contract_of(supplier),
                 "JP",
             )
         )
@@ -221,6 +239,17 @@ def _spend(suppliers: list[Supplier]) -> list[tuple[object, ...]]:
     for supplier in suppliers[:20]:
         post(date(2023, 4, 3), supplier, "E001", 90_000_000)
     return rows
+
+
+def contract_of(supplier: Supplier) -> str | None:
+    """The contract under which a supplier's invoices come, if there is one."""
+    return f"K{supplier.number:05d}" if supplier.number % UNDER_CONTRACT == 0 else None
+
+
+def _category(supplier: Supplier) -> str | None:
+    if supplier.number % WITHOUT_SEGMENT == 0:
+        return None
+    return f"{SEGMENTS[supplier.number % len(SEGMENTS)]}{100 * (supplier.number % 90):06d}"
 
 
 def _declarations(suppliers: list[Supplier]) -> list[tuple[object, ...]]:
@@ -270,10 +299,12 @@ def _declarations(suppliers: list[Supplier]) -> list[tuple[object, ...]]:
     return rows
 
 
-def _assessments(suppliers: list[Supplier]) -> list[tuple[object, ...]]:
+@cache
+def assessments() -> tuple[tuple[object, ...], ...]:
+    """Every questionnaire, rating and screening, in the order of ``ASSESSMENT``."""
     random = seeded("assessments")
     rows: list[tuple[object, ...]] = []
-    external = [supplier for supplier in suppliers if supplier.kind != "INTRAGROUP"]
+    external = [supplier for supplier in suppliers() if supplier.kind != "INTRAGROUP"]
 
     def assess(
         number: str, tier: int, kind: str, version: str, sent: date, back: date | None, result: str | None, flags: str
@@ -322,11 +353,18 @@ def _assessments(suppliers: list[Supplier]) -> list[tuple[object, ...]]:
     for number in range(3_001, 3_041):
         sent = date(2022, 9, 1)
         assess(f"{number:08d}", 2, "SAQ", "2023-1", sent, sent + timedelta(days=number % 30), "LOW", "")
-    return rows
+    for index, number in enumerate(NEW_SUPPLIERS[:-NOT_SCREENED]):
+        sent = _registered_on(index) - timedelta(days=20)
+        is_last = index >= len(NEW_SUPPLIERS) - NOT_SCREENED - SCREENED_IN_APRIL
+        back = date(2023, 4, 3) if is_last else sent + timedelta(days=12)
+        assess(f"{number:08d}", 1, "SCREENING", "2022", sent, back, "LOW", "")
+    return tuple(rows)
 
 
-def _audits(suppliers: list[Supplier]) -> list[tuple[object, ...]]:
-    audited = [supplier for supplier in suppliers if supplier.kind in ("OWN", "NONE")][::37]
+@cache
+def audits() -> tuple[tuple[object, ...], ...]:
+    """Every audit, in the order of ``AUDIT``."""
+    audited = [supplier for supplier in suppliers() if supplier.kind in ("OWN", "NONE")][::37]
     plan: list[tuple[str, str, date, date | None]] = [
         ("THIRD_PARTY", "FIRST", day - timedelta(days=30), day) for day in THIRD_PARTY_AUDITS
     ]
@@ -336,11 +374,11 @@ def _audits(suppliers: list[Supplier]) -> list[tuple[object, ...]]:
         ("THIRD_PARTY", "FIRST", date(2023, 3, 24), None),
         ("THIRD_PARTY", "RE_AUDIT", date(2023, 5, 24), None),
     ]
-    return [
+    return tuple(
         (f"V{index:05d}", HOME, audited[index].supplier_id, ("JP", "CN", "TH")[index % 3], *who, "SAMPLE scheme", *days)
         for index, (*who, planned, completed) in enumerate(plan)
         for days in [(planned, completed)]
-    ]
+    )
 
 
 def _rates() -> list[tuple[object, ...]]:

@@ -67,12 +67,12 @@ STATEMENTS = (
 def extracts() -> list[Extract]:
     """The seven extracts of family register."""
     parts: tuple[tuple[str, str, list[tuple[object, ...]]], ...] = (
-        ("salient_issue", "issue officer_role since until", _salient_issues()),
+        ("salient_issue", "issue officer_role since until assessed_on", _salient_issues()),
         ("high_risk_country", "list version country_iso2 valid_from dimension", _countries()),
         (
             "customer_check",
             "customer_key country_iso2 contract_date check_date result agreement committee_report_id",
-            _customer_checks(),
+            customer_checks(),
         ),
         (
             "hria",
@@ -94,9 +94,10 @@ def extracts() -> list[Extract]:
     ]
 
 
-def _common(
+def common(
     table: str, number: int, recorded: date, *, approver: str | None = HEAD, supersedes: str | None = None
 ) -> tuple[object, ...]:
+    """The nine columns that every record of the register begins with."""
     record = f"{table}-{number:04d}"
     approved = None if approver is None else recorded + timedelta(days=3)
     evidence = f"sample://evidence/{record}"
@@ -104,17 +105,19 @@ def _common(
 
 
 def _salient_issues() -> list[tuple[object, ...]]:
-    began, added = date(2020, 4, 1), date(2022, 4, 1)
+    began, added, drafted = date(2020, 4, 1), date(2022, 4, 1), date(2023, 3, 1)
+    summer, autumn = date(2022, 6, 20), date(2022, 11, 24)
     geopolitics = "Human rights risks related to geopolitical situations and conflicts"
+    noted = date(2020, 4, 10)
     return [
-        (*_common("SI", 1, date(2020, 4, 10)), "AI and human rights", "OFFICER_AI", began, None),
-        (*_common("SI", 2, date(2020, 4, 10)), "Labour in supply chains", "OFFICER_PROCUREMENT", began, None),
-        (*_common("SI", 3, date(2020, 4, 10)), "Safety and health of workers", "OFFICER_PEOPLE", began, None),
-        (*_common("SI", 4, date(2022, 4, 8)), geopolitics, None, added, None),
-        (*_common("SI", 5, date(2022, 7, 15), supersedes="SI-0004"), geopolitics, "OFFICER_LEGAL", added, None),
+        (*common("SI", 1, noted), "AI and human rights", "OFFICER_AI", began, None, autumn),
+        (*common("SI", 2, noted), "Labour in supply chains", "OFFICER_PROCUREMENT", began, None, autumn),
+        (*common("SI", 3, noted), "Safety and health of workers", "OFFICER_PEOPLE", began, None, summer),
+        (*common("SI", 4, date(2022, 4, 8)), geopolitics, None, added, None, None),
+        (*common("SI", 5, date(2022, 7, 15), supersedes="SI-0004"), geopolitics, "OFFICER_LEGAL", added, None, None),
         # Approved by nobody, and by the one who wrote it: neither counts.
-        (*_common("SI", 6, date(2023, 3, 1), approver=None), "SAMPLE draft issue one", None, date(2023, 3, 1), None),
-        (*_common("SI", 7, date(2023, 3, 2), approver=OFFICE), "SAMPLE draft issue two", None, date(2023, 3, 1), None),
+        (*common("SI", 6, drafted, approver=None), "SAMPLE draft issue one", None, drafted, None, None),
+        (*common("SI", 7, date(2023, 3, 2), approver=OFFICE), "SAMPLE draft issue two", None, drafted, None, None),
     ]
 
 
@@ -123,11 +126,12 @@ def _countries() -> list[tuple[object, ...]]:
     for (version, since), countries in HIGH_RISK.items():
         for country in countries.split():
             recorded = since + timedelta(days=4)
-            rows.append((*_common("HC", len(rows) + 1, recorded), FRAGILITY, version, country, since, "SECURITY"))
+            rows.append((*common("HC", len(rows) + 1, recorded), FRAGILITY, version, country, since, "SECURITY"))
     return rows
 
 
-def _customer_checks() -> list[tuple[object, ...]]:
+def customer_checks() -> list[tuple[object, ...]]:
+    """Contracts in listed countries and a few others, with their checks."""
     random = seeded("customer checks")
     rows: list[tuple[object, ...]] = []
     for start, (contracts, in_time, late) in CUSTOMER_CHECKS.items():
@@ -148,7 +152,7 @@ def _customer_checks() -> list[tuple[object, ...]]:
             agreement = truth(index % 4 == 0) if confirmed else None
             report = f"RCCC-{start:%Y-%m}" if confirmed else None
             own = (f"CU{number:05d}", country, day, check, result, agreement, report)
-            rows.append((*_common("CC", number, day + timedelta(days=5)), *own))
+            rows.append((*common("CC", number, day + timedelta(days=5)), *own))
     return rows
 
 
@@ -157,7 +161,7 @@ def _hria() -> list[tuple[object, ...]]:
     for number, (business, region, affiliate, since, started, completed, finding) in enumerate(HRIA, start=1):
         due = None if completed is None else completed + timedelta(days=730)
         own = (f"SAMPLE {business}", region, affiliate, "HIGH_RISK_AREA", since, started, completed, finding, due)
-        rows.append((*_common("HI", number, completed or started or since), *own))
+        rows.append((*common("HI", number, completed or started or since), *own))
     return rows
 
 
@@ -176,9 +180,9 @@ def _ai_reviews() -> list[tuple[object, ...]]:
             domain = "BIOMETRICS" if index % 3 == 0 else "OTHER"
             region = ("JP", "JP", "JP", "EMEA", "APAC", "AMERICAS")[index % 6]
             own = (f"AI{number:05d}", domain, region, day, reviewed, outcome)
-            rows.append((*_common("AI", number, day + timedelta(days=3)), *own))
+            rows.append((*common("AI", number, day + timedelta(days=3)), *own))
     rejected = ("AI90001", "BIOMETRICS", "JP", None, date(2023, 2, 7), "REJECTED")
-    rows.append((*_common("AI", len(rows) + 1, date(2023, 2, 9)), *rejected))
+    rows.append((*common("AI", len(rows) + 1, date(2023, 2, 9)), *rejected))
     return rows
 
 
@@ -189,5 +193,5 @@ def _statements() -> list[tuple[object, ...]]:
         year = start.year + 1
         url = f"https://statements.example/{entity}/{law}/FY{year}" if published else None
         own = (entity, law, start, board, "DIRECTOR" if board else None, published, url, status)
-        rows.append((*_common("MS", number, recorded), *own))
+        rows.append((*common("MS", number, recorded), *own))
     return rows

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from random import Random
 
+from samples import acknowledgement
 from samples.extract import QUARTERS, Extract, columns, day_between, moment, office_moment, seeded, taken, truth
 from samples.workforce import PARENT, PLACE, ROLES, SECURITY_TRAINED, Worker, in_training, workers
 
@@ -86,9 +87,11 @@ def extracts() -> list[Extract]:
     """The six extracts of family training."""
     sessions, attendances = _sessions()
     return [
-        Extract("training", "course", LMS, taken(10), COURSE, _courses()),
-        Extract("training", "assignment", LMS, taken(10, 2), ASSIGNMENT, _assignments()),
-        Extract("training", "completion", LMS, taken(11), COMPLETION, _completions()),
+        Extract("training", "course", LMS, taken(10), COURSE, _courses() + acknowledgement.courses()),
+        Extract(
+            "training", "assignment", LMS, taken(10, 2), ASSIGNMENT, _assignments() + acknowledgement.assignments()
+        ),
+        Extract("training", "completion", LMS, taken(11), COMPLETION, _completions() + acknowledgement.completions()),
         Extract("training", "session", LMS, taken(11, 2), SESSION, sessions),
         Extract("training", "attendance", LMS, taken(11, 3), ATTENDANCE, attendances),
         Extract("training", "learner_xref", LMS, taken(11, 4), LEARNER_XREF, _learners()),

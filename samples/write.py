@@ -12,7 +12,7 @@ from ingest.contract import contract
 from pipeline.errors import BadSettings
 from pipeline.settings import Settings
 from pipeline.store import canonical_json, sha256_bytes, write_bytes
-from samples import conduct, hotline, hr, procurement, register, safety, training
+from samples import business, conduct, governance, hotline, hr, procurement, register, remedies, safety, training
 from samples.extract import AS_OF, Extract
 
 
@@ -36,11 +36,14 @@ def write_samples(settings: Settings, *, late: bool = False) -> list[Path]:
     extracts = [
         *hr.extracts(),
         *procurement.extracts(),
+        *remedies.extracts(),
         *hotline.extracts(),
         *training.extracts(),
         *register.extracts(),
         *safety.extracts(),
         *conduct.extracts(),
+        *governance.extracts(),
+        *business.extracts(),
     ]
     if late:
         extracts.append(hotline.late_extract())

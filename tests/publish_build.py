@@ -12,7 +12,7 @@ from pipeline import store
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
 from publish import approval, candidate, release
-from publish.dictionary import COLUMNS, TABLES, THEMES
+from publish.dictionary import COLUMNS, FRAMEWORK_COLUMNS, TABLES, THEMES
 from publish.tables import SQL_TYPES
 
 QUARTER = FiscalQuarter.parse("FY2023-Q4")
@@ -26,9 +26,11 @@ COUNTS = {
     "geo_areas": ("geopolitics", 7),
     "ai_reviews": ("ai", 12),
     "gov_statements": ("governance", 0),
+    "qa_cells": ("quality", 3),
 }
 CELLS = {"A": 0, "B": 1, "C": 4, "D": 5, "E": 99}
 
+PASSAGE = ["sup_rate", "GRI", "Topic Standards", "414-2", "PARTIAL", "2018-07-01", None, "Under revision"]
 NOBODY = (1900, 1, "NOT_HR", "UNKNOWN", "NAMED", 0)
 
 
@@ -57,13 +59,17 @@ def finished_build(
     with duckdb.connect(str(place / "due_diligence.duckdb")) as connection:
         for name, published in TABLES.items():
             columns = ", ".join(f"{column} {SQL_TYPES[COLUMNS[column].kind]}" for column in published.columns)
-            connection.execute(f"create table {published.model} ({columns}, not_public VARCHAR default 'private')")
+            hidden = "not_public VARCHAR default 'private', firms BIGINT"
+            connection.execute(f"create table {published.model} ({columns}, {hidden})")
             marks = ", ".join("?" for _ in published.columns)
             for row in tables[name]:
                 connection.execute(
                     f"insert into {published.model} ({', '.join(published.columns)}) values ({marks})",
                     [row.get(column) for column in published.columns],
                 )
+        names = ", ".join(f"{name} VARCHAR" for name in FRAMEWORK_COLUMNS)
+        connection.execute(f"create table framework_map ({names})")
+        connection.execute(f"insert into framework_map values ({', '.join('?' * len(PASSAGE))})", PASSAGE)
         connection.execute(
             "create table int_hotline_cube (fiscal_year INTEGER, quarter_number INTEGER, category VARCHAR, "
             "reporter_type VARCHAR, identity VARCHAR, cases BIGINT)"

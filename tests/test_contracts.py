@@ -20,12 +20,14 @@ from pipeline.settings import PROJECT, Settings
 
 EXTRACTS = {
     "hr": "worker_month job_event leave entity site",
-    "procurement": "supplier spend declaration assessment audit finding corrective_action contract fx_rate",
+    "procurement": "supplier supplier_exit spend declaration assessment audit finding corrective_action contract "
+    "fx_rate",
     "hotline": "contact case allegation category_history status_history action channel tombstone",
     "training": "course assignment completion session attendance learner_xref",
     "register": "salient_issue policy policy_adoption board_report committee_meeting dialogue initiative msa_statement "
     "goal hria mitigation high_risk_country customer_check sanctions_screen end_use ai_review ai_inspection "
-    "child_rights_check ohs_selfcheck ohs_survey ohs_finding accident fine awareness_message "
+    "child_rights_check outreach law_conflict child_programme "
+    "ohs_selfcheck ohs_survey ohs_finding accident fine awareness_message "
     "confidentiality_breach hotline_roster channel_test site_contact",
 }
 # What would tie a matter of the hotline to a human being.

@@ -292,6 +292,49 @@ def test_few_suppliers_are_withheld_and_three_are_printed() -> None:
     assert [numbers[0] for numbers in seen.values()] == [3, 9]
 
 
+def of_firms(parts: dict[str, tuple[float, float | None, int]], metric: str, dimension: str) -> dict[str, object]:
+    """What is shown of parts that a known number of firms is behind."""
+    where = {"perimeter": "grp", "basis": "t12m", "is_person_count": False}
+    rows = [
+        breakdown_row(part, numerator, denominator, metric, **(where | {"dimension": dimension}))
+        for part, (numerator, denominator, _) in parts.items()
+    ]
+    firms = {
+        tuple(row[column] for column in disclosure.CELL): number
+        for row, (_, _, number) in zip(rows, parts.values(), strict=True)
+    }
+    rules = disclosure.Rules(programme(), KEY)
+    result = disclosure.protect({"x": rows}, disclosure.Inner([], firms), FiscalQuarter(2023, 1), rules)
+    return {str(row["dimension_value"]): row["denominator"] or row["numerator"] for row in result.tables["x"]}
+
+
+def test_an_amount_about_two_firms_is_withheld_with_another_and_one_about_three_is_printed() -> None:
+    spend = ("sup_declaration_spend_rate", "spend_category")
+    seen = of_firms({"26": (5e9, 9e9, 2), "31": (4e9, 8e9, 3), "43": (1e9, 70e9, 40)}, *spend)
+    assert seen == {"26": None, "31": None, "43": 70e9}
+    assert of_firms({"26": (5e9, 9e9, 3), "43": (1e9, 7e9, 40)}, *spend) == {"26": 9e9, "43": 7e9}
+
+
+def test_parts_about_firms_that_cannot_be_made_safe_are_not_printed_at_all() -> None:
+    spend = ("sup_declaration_spend_rate", "spend_category")
+    assert of_firms({"26": (5e9, 9e9, 2)}, *spend) == {}
+    assert of_firms({"26": (5e9, 9e9, 1), "31": (5e9, 9e9, 1)}, *spend) == {}
+    assert of_firms({"XE": (1, None, 1), "XK": (1, None, 1)}, "geo_risk_confirmed", "country_iso2") == {}
+    assert of_firms({"XE": (1, None, 1), "XK": (2, None, 2)}, "geo_risk_confirmed", "country_iso2") == {
+        "XE": None, "XK": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("count", "printed"), [(0, 0), (1, None), (4, None), (5, 5)])
+def test_a_total_about_a_matter_of_few_people_is_withheld_while_it_counts_few(count: float, printed: object) -> None:
+    total = breakdown_row("ALL", count, None, "ai_rights_complaints", dimension="total", basis="qtr", perimeter="grp")
+    other = total | {"metric_id": "geo_sanctions_hits"}
+    rules = disclosure.Rules(programme(), KEY)
+    result = disclosure.protect({"x": [total, other]}, disclosure.Inner([]), FiscalQuarter(2023, 1), rules)
+    assert [row["value"] for row in result.tables["x"]] == [printed, count]
+    assert result.withheld_cells == (printed is None)
+
+
 def test_a_breakdown_outside_the_programme_is_not_published() -> None:
     assert shown({"A": (60, 100)}, "a_new_metric") == {}
     assert shown({"A": (60, 100)}, RATE, perimeter="jp") == {}

@@ -101,7 +101,7 @@ def measured_metrics() -> set[str]:
     """Every metric that a theme declares, by the name that it writes."""
     files = [*(MODELS / "marts" / "metrics").glob("metrics_*.sql"), *(render.PROJECT / "macros/declared").glob("*.sql")]
     text = "\n".join(file.read_text(encoding="utf-8") for file in sorted(files) if file.stem != "metrics_neighbors")
-    return set(re.findall(r"'((?:trn|grv|sup|wrk|geo|ai|gov)_[a-z0-9_]+)'", text))
+    return set(re.findall(r"'((?:trn|grv|sup|wrk|geo|ai|gov|qa)_[a-z0-9_]+)'", text))
 
 
 def test_every_metric_has_one_record_and_every_record_one_metric() -> None:
@@ -247,3 +247,60 @@ def test_such_a_word_would_be_found(sql: str) -> None:
 
 def test_words_that_mean_the_same_everywhere_pass() -> None:
     assert engine_words("-- concat(a, b)\nselect avg(cast(amount as double)), a || b, high - low") == []
+
+
+def open_ends(sql: str) -> list[str]:
+    """Keys by which a window orders its rows without a word on nulls: one engine puts them first, the other last."""
+    said = re.sub(r"--[^\n]*|\{#.*?#\}", "", sql, flags=re.DOTALL)
+    found = []
+    for window in re.finditer(r"\bover\s*\(", said, re.IGNORECASE):
+        inside = within_brackets(said, window.end())
+        ordered = re.search(r"\border\s+by\b(.*)", inside, re.IGNORECASE | re.DOTALL)
+        if ordered is None:
+            continue
+        keys = re.split(r"\brows\s+between\b", ordered[1], flags=re.IGNORECASE)[0]
+        said_of_nulls = re.compile(r"\bnulls\s+(first|last)$", re.IGNORECASE)
+        found += [key for key in parts_between_commas(keys) if not said_of_nulls.search(key)]
+    return found
+
+
+def within_brackets(text: str, start: int) -> str:
+    depth = 1
+    for place in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[place], 0)
+        if not depth:
+            return text[start:place]
+    raise AssertionError("a bracket that is never closed")
+
+
+def parts_between_commas(text: str) -> list[str]:
+    parts, depth = [""], 0
+    # What only the template sees is no part of the statement.
+    for sign in re.sub(r"\{%.*?%\}", " ", text, flags=re.DOTALL):
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if sign == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return [part.strip() for part in parts if part.strip()]
+
+
+def test_every_window_says_where_nulls_stand() -> None:
+    models = [*MODELS.rglob("*.sql"), *(render.PROJECT / "macros").rglob("*.sql")]
+    found = {file.name: open_ends(file.read_text(encoding="utf-8")) for file in models}
+    assert {name: keys for name, keys in found.items() if keys} == {}
+
+
+@pytest.mark.parametrize(
+    ("sql", "keys"),
+    [
+        ("row_number() over (order by day)", ["day"]),
+        ("sum(x) over (partition by a order by day desc nulls last, case when b then f(1, 2) end)",
+         ["case when b then f(1, 2) end"]),
+        ("max(x) over (order by day nulls first rows between unbounded preceding and 1 preceding)", []),
+        ("count(*) over (partition by a)", []),
+        ("select a from b order by a", []),
+    ],
+)  # fmt: skip
+def test_a_window_that_leaves_nulls_to_the_engine_would_be_found(sql: str, keys: list[str]) -> None:
+    assert open_ends(sql) == keys

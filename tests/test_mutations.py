@@ -217,12 +217,11 @@ MISTAKES = [
     Mistake(
         "suppliers counted, not their amounts",
         {"metrics_supply_chain": (
-            ("sum(spend.amount_jpy) as", "count(distinct spend.supplier_key) as"),
-            ("sum(case when declared.supplier_key is not null then spend.amount_jpy else 0 end)",
-             "count(distinct declared.supplier_key)"),
-            ("        spend.buying_region,\n        count", "        'ALL' as buying_region,\n        count"),
-            ("group by quarters.fiscal_quarter, spend.perimeter, spend.buying_region",
-             "group by quarters.fiscal_quarter, spend.perimeter"),
+            ("coalesce(sum(case when counted.row_key is not null and counted.is_declared"
+             " then counted.amount_jpy else 0 end), 0)",
+             "count(distinct case when counted.is_declared then counted.supplier_key end)"),
+            ("sum(case when counted.row_key is not null then counted.amount_jpy end)",
+             "count(distinct counted.supplier_key)"),
         )},
         "sup_declaration_spend_rate", 15.5, {"sup_declaration_spend_rate"}, "MISSED",
     ),

@@ -353,6 +353,11 @@ def test_the_dictionary_has_a_row_a_metric_and_a_row_a_column(files: Path) -> No
     rows = csv_rows(files / "dictionary.csv")
     metrics = {row["name"] for row in rows if row["kind"] == "metric"}
     assert metrics == {row["metric_id"] for row in csv_rows(files / "tables" / "headline.csv")}
+    (passage,) = (row for row in rows if row["kind"] == "framework")
+    assert [passage[name] for name in ("name", "framework", "reference", "fit", "valid_from_fy_start")] == [
+        "sup_rate", "GRI", "414-2", "PARTIAL", "2018-07-01",
+    ]  # fmt: skip
+    assert passage["description"] == "The figure answers a part of the passage. Under revision"
     columns = {(row["table"], row["name"]) for row in rows if row["kind"] == "column"}
     assert columns == {(name, column) for name, table in TABLES.items() for column in table.columns}
     assert all(row["description"] for row in rows)

@@ -6,7 +6,8 @@
     rows         the population: a model with one row for each thing that is looked at, called `counted` below
     key          what names a row (default counted.row_key); it is never printed
     bases        the time bases on which it is given
-    day          the day that puts a row into a period; without it the population says its fiscal_quarter itself
+    day          the day that puts a row into a period (asof: every row up to the last day); without it the population
+                 says its fiscal_quarter itself
     among        condition of the rows that it is about; the others are not looked at
     perimeters   where it is given, for a population with a perimeter; else `perimeter`, the one that it speaks of
     left_out     reason -> condition: a row that meets one is left out for the first that it meets
@@ -14,8 +15,11 @@
     adds         what a row adds to the numerator (default 1), which is then divided by `divided_by`
     of           what a row adds to the denominator; without it the figure is a count
     distinct     what is counted once, however many rows say it (in place of adds)
+    oldest       the numerator is the greatest of this, in days (in place of adds)
     median       the numerator is the median of this, and the denominator the number of rows (in place of adds)
-    dimensions   dimension -> what a row says of it
+    dimensions   dimension -> what a row says of it; a row that says nothing is in the part UNKNOWN
+    parts_only   true where the total is declared over another population
+    firms        the supplier or customer that a row is about: publish/ withholds parts about few of them
     since        the first day on record: earlier quarters cannot be counted. Without it a count is always measured,
                  and a share where it has a row; `is_measured` says any other condition
     quarters     a model of quarters and perimeters that says `is_provisional`: whether the figure can still change
@@ -32,9 +36,13 @@ every_perimeter as (
 {% for figure in declarations -%}
 {%- set outer = loop -%}
 {%- for basis in figure.bases -%}
+{%- if not figure.parts_only -%}
 {{ _figure(figure, basis) }}
+{%- endif -%}
 {%- for dimension, part in figure.get('dimensions', {}).items() %}
+{%- if not (figure.parts_only and loop.first) %}
 union all
+{%- endif %}
 {{ _figure(figure, basis, dimension, part) }}
 {%- endfor -%}
 {%- if not (loop.last and outer.last) %}
@@ -50,12 +58,12 @@ union all
     is or why it is in none, and what it adds. A figure's rows are those of its metric, perimeter, basis and quarter.
 #}
 {% macro rows_of(declarations) -%}
-{% for figure in declarations -%}
+{% for figure in declarations | rejectattr('parts_only') | list -%}
 {%- set outer = loop -%}
 {%- for basis in figure.bases -%}
 {%- set perimeter = 'counted.perimeter' if 'perimeters' in figure else "'" ~ figure.perimeter ~ "'" -%}
 {%- set counts = figure.get('counts', 'true') -%}
-{%- set adds_up = 'distinct' not in figure and 'median' not in figure -%}
+{%- set adds_up = 'distinct' not in figure and 'median' not in figure and 'oldest' not in figure -%}
 select
     '{{ figure.metric }}' as metric_id,
     {{ perimeter }} as perimeter,
@@ -101,7 +109,9 @@ union all
 
 {# Whether a row belongs to the quarter on a basis. #}
 {% macro _belongs(figure, basis) -%}
-    {%- if 'day' in figure -%}
+    {%- if 'day' in figure and basis == 'asof' -%}
+    {{ figure.day }} <= quarters.quarter_end
+    {%- elif 'day' in figure -%}
     {{ figure.day }} between {{ period_start(basis) }} and quarters.quarter_end
     {%- else -%}
     quarters.fiscal_quarter = counted.fiscal_quarter
@@ -128,6 +138,8 @@ union all
 {%- set counts = key ~ ' is not null and ' ~ figure.get('counts', 'true') -%}
 {%- if 'median' in figure -%}
     {%- set numerator, denominator = median(figure.median), 'count(' ~ key ~ ')' -%}
+{%- elif 'oldest' in figure -%}
+    {%- set numerator, denominator = 'max(' ~ figure.oldest ~ ')', 'null' -%}
 {%- elif 'distinct' in figure -%}
     {%- set numerator, denominator = 'count(distinct case when ' ~ counts ~ ' then ' ~ figure.distinct ~ ' end)', 'null' -%}
 {%- else -%}
@@ -146,7 +158,7 @@ union all
     {%- set is_measured = 'true' -%}
 {%- elif 'since' in figure -%}
     {%- set is_measured = 'coalesce(quarters.quarter_end >= (' ~ figure.since ~ '), false)' -%}
-{%- elif 'of' in figure or 'median' in figure -%}
+{%- elif 'of' in figure or 'median' in figure or 'oldest' in figure -%}
     {%- set is_measured = 'count(' ~ key ~ ') > 0' -%}
 {%- else -%}
     {%- set is_measured = 'true' -%}
@@ -156,13 +168,14 @@ union all
 {%- if 'perimeters' in figure -%} {%- do groups.append('quarters.perimeter') -%} {%- endif -%}
 {%- if 'quarters' in figure -%} {%- do groups.append('quarters.is_provisional') -%} {%- endif -%}
 {%- set every_quarter = 'every_perimeter' if 'perimeters' in figure else ref('int_quarters') -%}
-{%- set value = "coalesce(cast(" ~ part ~ " as " ~ dbt.type_string() ~ "), 'UNKNOWN')" -%}
+{%- set value = or_unknown(part) -%}
 {%- if not whole -%} {%- do groups.append(value) -%} {%- endif -%}
 select
     {{ measured(
         figure.metric, perimeter, basis, numerator, denominator,
         dimension="'" ~ dimension ~ "'", dimension_value="'ALL'" if whole else value,
-        is_measured=is_measured, is_provisional='quarters.is_provisional' if 'quarters' in figure else 'false'
+        is_measured=is_measured, is_provisional='quarters.is_provisional' if 'quarters' in figure else 'false',
+        firms='count(distinct ' ~ figure.firms ~ ')' if 'firms' in figure else 'null'
     ) }}
 from {{ ref(figure.quarters) if 'quarters' in figure else every_quarter }} as quarters
 {{ 'left' if whole else 'inner' }} join {{ ref(figure.rows) }} as counted

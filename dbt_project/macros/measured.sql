@@ -1,10 +1,11 @@
 {#
     The columns of every metrics_<theme> row, so that all themes say the same things in the same order and type.
     A figure that nobody measured has is_measured = false and no numbers: it is never shown as zero.
+    Where a part is about suppliers or customers, firms says how many: publish/ withholds parts about few of them.
 #}
 {% macro measured(
     metric_id, perimeter, basis, numerator, denominator='null',
-    dimension="'total'", dimension_value="'ALL'", is_measured='true', is_provisional='false'
+    dimension="'total'", dimension_value="'ALL'", is_measured='true', is_provisional='false', firms='null'
 ) -%}
     '{{ metric_id }}' as metric_id,
     {{ perimeter }} as perimeter,
@@ -15,7 +16,8 @@
     case when {{ is_measured }} then cast({{ numerator }} as double) end as numerator,
     case when {{ is_measured }} then cast({{ denominator }} as double) end as denominator,
     {{ is_measured }} as is_measured,
-    {{ is_provisional }} as is_provisional
+    {{ is_provisional }} as is_provisional,
+    cast({{ firms }} as bigint) as firms
 {%- endmacro %}
 
 
@@ -42,31 +44,6 @@
     from {{ ref('int_quarters') }} as quarters
     inner join {{ ref('int_entities_in_perimeter') }} as perimeters
         on quarters.quarter_end between perimeters.valid_from and perimeters.valid_to
-{%- endmacro %}
-
-
-{# A share over the rows of one register's population, for the group, and by one dimension where it has one. #}
-{% macro share_of_register(metric_id, basis, population, condition, dimension=none) -%}
-select
-    {{ measured(
-        metric_id, "'grp'", basis,
-        count_if('population.' ~ condition), 'count(population.fiscal_quarter)',
-        is_measured='count(population.fiscal_quarter) > 0'
-    ) }}
-from {{ ref('int_quarters') }} as quarters
-left join {{ ref(population) }} as population
-    on quarters.fiscal_quarter = population.fiscal_quarter
-group by quarters.fiscal_quarter
-{%- if dimension %}
-union all
-select
-    {{ measured(
-        metric_id, "'grp'", basis, count_if('quarters.' ~ condition), 'count(*)',
-        dimension="'" ~ dimension ~ "'", dimension_value='quarters.' ~ dimension
-    ) }}
-from {{ ref(population) }} as quarters
-group by quarters.fiscal_quarter, quarters.{{ dimension }}
-{%- endif %}
 {%- endmacro %}
 
 

@@ -1,5 +1,10 @@
--- The parts of a dimension add up to the total. Suppliers by tier do not: one may have been on two tiers. Nor
--- do medians, nor parts of which one has nothing to be measured by.
+{%- set declarations = training_figures() + grievance_figures() + supply_chain_figures() + workforce_figures() + geopolitics_figures()
+    + ai_figures() + governance_figures() + coverage_figures() + quality_figures()
+    + case_figures() -%}
+{%- set overlapping = declarations | selectattr('distinct', 'defined') | map(attribute='metric') | list -%}
+{%- set no_sums = (declarations | selectattr('oldest', 'defined') | map(attribute='metric') | list)
+    + (declarations | selectattr('median', 'defined') | map(attribute='metric') | list) %}
+-- The parts of a dimension add up to the total. What is counted once may stand in two parts; an age is no sum.
 with
 
 parts as (
@@ -12,8 +17,8 @@ parts as (
         sum(numerator) as numerator
     from {{ ref('fct_metric_value') }}
     where
-        dimension not in ('total', 'tier')
-        and metric_id not in (select metric_id from {{ ref('dim_metric') }} where value_rule = 'median')
+        dimension <> 'total'
+        and metric_id not in ('{{ no_sums | join("', '") }}')
     group by metric_id, perimeter, basis, fiscal_quarter, dimension
     having count(*) = count(value)
 )
@@ -34,4 +39,8 @@ inner join {{ ref('fct_metric_value') }} as totals
         and totals.dimension = 'total'
 where
     -- By category, each part is a share of all cases; the total leaves out those without a category.
-    abs(parts.numerator - case parts.dimension when 'category' then totals.denominator else totals.numerator end) > 0.5
+    case
+        when parts.metric_id in ('{{ overlapping | join("', '") }}') then parts.numerator < totals.numerator - 0.5
+        when parts.dimension = 'category' then abs(parts.numerator - totals.denominator) > 0.5
+        else abs(parts.numerator - totals.numerator) > 0.5
+    end

@@ -5,6 +5,7 @@ released as (
         quarters.fiscal_quarter,
         reviews.project_key,
         reviews.domain,
+        reviews.region,
         coalesce(
             reviews.reviewed_on <= reviews.released_on and reviews.outcome in ('APPROVED', 'CONDITIONED'),
             false
@@ -18,6 +19,7 @@ select
     fiscal_quarter,
     project_key,
     min(domain) as domain,
+    min(region) as region,
     max(case when is_reviewed then 1 else 0 end) = 1 as is_reviewed
 from released
 group by fiscal_quarter, project_key

@@ -31,7 +31,7 @@ surveys as (
         surveys.opened_on between quarters.year_start and quarters.quarter_end as is_of_this_year,
         row_number() over (
             partition by quarters.fiscal_quarter, surveys.entity_code
-            order by surveys.submitted_on desc, surveys.record_id desc
+            order by surveys.submitted_on desc nulls last, surveys.record_id desc nulls last
         ) as standing
     from {{ ref('stg_register__ohs_survey') }} as surveys
     inner join {{ ref('int_quarters') }} as quarters

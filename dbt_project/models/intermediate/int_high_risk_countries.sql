@@ -15,12 +15,14 @@ in_force as (
         list,
         version,
         valid_from,
-        lead(valid_from) over (partition by list order by valid_from, version) as replaced_on
+        lead(valid_from) over (partition by list order by valid_from nulls last, version nulls last) as replaced_on
     from versions
 )
 
 select distinct
     countries.country_iso2,
+    countries.list || ' ' || countries.version as list_version,
+    countries.dimension as risk_dimension,
     in_force.valid_from,
     coalesce(in_force.replaced_on, {{ end_of_time() }}) as replaced_on
 from {{ ref('stg_register__high_risk_country') }} as countries

@@ -6,6 +6,7 @@ contracts as (
         quarters.fiscal_quarter,
         checks.record_id,
         checks.customer_key,
+        checks.country_iso2,
         coalesce(checks.check_date <= checks.contract_date, false) as is_checked_before
     from {{ ref('stg_register__customer_check') }} as checks
     inner join {{ ref('int_quarters') }} as quarters
@@ -20,6 +21,7 @@ contracts as (
 select
     fiscal_quarter,
     customer_key,
+    min(country_iso2) as country_iso2,
     min(case when is_checked_before then 1 else 0 end) = 1 as is_checked
 from contracts
 group by fiscal_quarter, customer_key

@@ -9,7 +9,7 @@ histories as (
         states.to_status,
         row_number() over (
             partition by quarters.fiscal_quarter, states.case_id
-            order by states.changed_tick desc, states.to_status desc
+            order by states.changed_tick desc nulls last, states.to_status desc nulls last
         ) as standing
     from {{ ref('stg_hotline__status_history') }} as states
     inner join {{ ref('int_quarters') }} as quarters

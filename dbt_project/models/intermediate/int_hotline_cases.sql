@@ -11,7 +11,7 @@ contacts as (
         submitted_day,
         row_number() over (
             partition by canonical_case_id
-            order by submitted_tick, channel, contact_id
+            order by submitted_tick nulls last, channel nulls last, contact_id nulls last
         ) as contact_no
     from {{ ref('stg_hotline__contact') }}
     where
@@ -35,7 +35,7 @@ allegations as (
         allegations.ground,
         row_number() over (
             partition by allegations.case_id
-            order by case when allegations.is_primary then 1 else 2 end, allegations.allegation_no
+            order by case when allegations.is_primary then 1 else 2 end nulls last, allegations.allegation_no nulls last
         ) as allegation_order,
         categories.is_forced_labour_or_trafficking,
         categories.is_discrimination,

@@ -13,7 +13,7 @@ from (
         years.year_start as submitted_year,
         row_number() over (
             partition by contacts.canonical_case_id
-            order by contacts.submitted_tick, contacts.channel, contacts.contact_id
+            order by contacts.submitted_tick nulls last, contacts.channel nulls last, contacts.contact_id nulls last
         ) as contact_no
     from {{ ref('stg_hotline__contact') }} as contacts
     -- A contact from before the first quarter that is computed is of no figure, and may have opened a case of one.

@@ -6,7 +6,12 @@ select
     spend.posting_date,
     perimeters.perimeter,
     perimeters.region as buying_region,
-    coalesce(suppliers.supplier_key, spend.source_system || ':' || spend.supplier_id) as supplier_key,
+    spend.buying_entity,
+    -- The segment of the classification.
+    {{ or_unknown('substring(spend.category_unspsc, 1, 2)') }} as category,
+    {{ supplier_key('spend') }} as supplier_key,
+    suppliers.canonical_supplier_id is not null as is_matched,
+    coalesce(contracts.human_rights_clause in ('STANDARD', 'NEGOTIATED'), false) as has_clause,
     spend.currency,
     spend.amount,
     -- Exact: the product of the two widest values still fits.
@@ -25,4 +30,8 @@ left join {{ ref('stg_procurement__fx_rate') }} as rates
     on
         spend.currency = rates.currency
         and cast({{ dbt.date_trunc('month', 'spend.posting_date') }} as date) = rates.month
+left join {{ ref('stg_procurement__contract') }} as contracts
+    on
+        spend.contract_id = contracts.contract_id
+        and {{ is_valid_on('spend.posting_date', 'contracts.valid_from', 'contracts.valid_to') }}
 where coalesce(suppliers.supplier_type, 'UNKNOWN') <> 'INTRAGROUP'

@@ -17,7 +17,10 @@ select
     suppliers.parent_supplier_id,
     suppliers.supplier_type,
     suppliers.country_iso2,
-    suppliers.tier
+    suppliers.tier,
+    suppliers.size_band,
+    suppliers.created_on,
+    suppliers.duplicate_of is not null as is_repeated
 from suppliers
 left join suppliers as originals
     on

@@ -61,6 +61,27 @@ assessed as (
     group by quarters.fiscal_quarter, suppliers.supplier_key
 ),
 
+-- Who received the version of the guidelines that is the current one.
+reached as (
+    select distinct
+        quarters.fiscal_quarter,
+        suppliers.supplier_key
+    from {{ ref('stg_register__outreach') }} as outreach
+    inner join {{ ref('int_suppliers') }} as suppliers
+        on
+            outreach.source_system = suppliers.source_system
+            and outreach.party_key = suppliers.supplier_id
+    inner join {{ ref('int_quarters') }} as quarters
+        on outreach.delivered_on <= quarters.quarter_end
+    inner join guidelines
+        on
+            quarters.fiscal_quarter = guidelines.fiscal_quarter
+            and outreach.version = guidelines.current_version
+    where
+        outreach.party_type = 'SUPPLIER'
+        and outreach.document = 'SUPPLIER_GUIDELINES'
+),
+
 countries as (
     select distinct
         quarters.fiscal_quarter,
@@ -78,6 +99,11 @@ select
     spend.fiscal_quarter,
     spend.supplier_key,
     spend.amount_jpy,
+    coalesce(identities.country_iso2, 'UNKNOWN') as country_iso2,
+    coalesce(identities.region, 'UNKNOWN') as region,
+    coalesce(identities.tier, 'UNKNOWN') as tier,
+    coalesce(identities.size_band, 'UNKNOWN') as size_band,
+    declared.guideline_version,
     declared.supplier_key is not null as is_declared,
     coalesce(
         declared.valid_to <= cast({{ dbt.dateadd('day', 90, 'spend.quarter_end') }} as date), false
@@ -85,8 +111,15 @@ select
     coalesce(declared.guideline_version < guidelines.current_version, false) as is_declaration_outdated,
     coalesce(assessed.by_questionnaire = 1, false) as has_questionnaire,
     assessed.supplier_key is not null as is_assessed,
-    countries.supplier_key is not null as is_in_high_risk_country
+    countries.supplier_key is not null as is_in_high_risk_country,
+    reached.supplier_key is not null as has_guidelines
 from spend
+left join {{ ref('int_supplier_identities') }} as identities
+    on spend.supplier_key = identities.supplier_key
+left join reached
+    on
+        spend.fiscal_quarter = reached.fiscal_quarter
+        and spend.supplier_key = reached.supplier_key
 left join guidelines
     on spend.fiscal_quarter = guidelines.fiscal_quarter
 left join {{ ref('int_suppliers_with_declaration') }} as declared

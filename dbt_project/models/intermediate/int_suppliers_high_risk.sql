@@ -1,11 +1,21 @@
--- Self-assessments that found a high risk for human rights or labor; one row per supplier, tier and day.
+-- Self-assessments that found a high risk for human rights or labor; one row per supplier, tier, day and topic.
 select distinct
-    coalesce(
-        suppliers.supplier_key,
-        assessments.source_system || ':' || assessments.supplier_id
-    ) as supplier_key,
+    {{ supplier_key('assessments') }} || ' ' || cast(assessments.tier as {{ dbt.type_string() }}) || ' '
+    || cast(assessments.submitted_on as {{ dbt.type_string() }}) || ' ' || case
+        when not {{ array_has('assessments.topic_flags', "'LABOUR'") }} then 'HUMAN_RIGHTS'
+        when not {{ array_has('assessments.topic_flags', "'HUMAN_RIGHTS'") }} then 'LABOUR'
+        else 'BOTH'
+    end as flag,
+    {{ supplier_key('assessments') }} as supplier_key,
     assessments.tier,
-    assessments.submitted_on
+    assessments.submitted_on,
+    {{ array_has('assessments.topic_flags', "'HUMAN_RIGHTS'") }} as is_human_rights,
+    {{ array_has('assessments.topic_flags', "'LABOUR'") }} as is_labour,
+    case
+        when not {{ array_has('assessments.topic_flags', "'LABOUR'") }} then 'HUMAN_RIGHTS'
+        when not {{ array_has('assessments.topic_flags', "'HUMAN_RIGHTS'") }} then 'LABOUR'
+        else 'HUMAN_RIGHTS_AND_LABOUR'
+    end as topic
 from {{ ref('stg_procurement__assessment') }} as assessments
 left join {{ ref('int_suppliers') }} as suppliers
     on

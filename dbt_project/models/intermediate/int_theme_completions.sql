@@ -52,7 +52,7 @@ numbered as (
         passed.*,
         row_number() over (
             partition by years.year_start, passed.person_key, passed.course
-            order by passed.completed_on, passed.row_key
+            order by passed.completed_on nulls last, passed.row_key nulls last
         ) as attempt_no
     from passed
     inner join (

@@ -23,10 +23,10 @@ relationships as (
         row_number() over (
             partition by quarters.fiscal_quarter, perimeters.perimeter, workers.person_key
             order by
-                categories.category_order,
-                case workers.home_or_host when 'HOME' then 1 else 2 end,
-                workers.worker_key,
-                workers.legal_entity_code
+                categories.category_order nulls last,
+                case workers.home_or_host when 'HOME' then 1 else 2 end nulls last,
+                workers.worker_key nulls last,
+                workers.legal_entity_code nulls last
         ) as standing
     from {{ ref('stg_hr__worker_month') }} as workers
     inner join {{ ref('int_quarters') }} as quarters

@@ -8,7 +8,7 @@ leaves as (
         coalesce(leave_end, {{ end_of_time() }}) as leave_end,
         max(coalesce(leave_end, {{ end_of_time() }})) over (
             partition by worker_key
-            order by leave_start
+            order by leave_start nulls last
             rows between unbounded preceding and 1 preceding
         ) as earlier_leave_end
     from {{ ref('stg_hr__leave') }}
@@ -26,7 +26,7 @@ numbered as (
             end
         ) over (
             partition by worker_key
-            order by leave_start
+            order by leave_start nulls last
             rows between unbounded preceding and current row
         ) as absence_no
     from leaves

@@ -18,6 +18,7 @@ select
     target_direction,
     target_source,
     owner,
+    confidence,
     trust_level,
     misuse,
     is_person_count,

@@ -1,14 +1,11 @@
-{%- set themes = ['training', 'grievance', 'supply_chain', 'workforce', 'geopolitics', 'ai', 'governance'] -%}
-
 with
 
 measured as (
-    {% for theme in themes -%}
-    select * from {{ ref('metrics_' ~ theme) }}
-    {%- if not loop.last %}
+    select * from {{ ref('int_measured') }}
     union all
-    {% endif %}
-    {%- endfor %}
+    select * from {{ ref('metrics_quality') }}
+    union all
+    select * from {{ ref('metrics_derived') }}
 ),
 
 valued as (
@@ -18,6 +15,7 @@ valued as (
         metrics.is_person_count,
         metrics.value_rule,
         metrics.target_direction,
+        metrics.confidence,
         -- What a year to date must reach, it must have reached when the year ends.
         measured.basis = 'ytd' and metrics.target_direction = 'at_least' and quarters.quarter_number < 4 as is_not_due,
         -- A target was set for the headline: for its perimeter, its basis and the total.
@@ -52,6 +50,7 @@ select
     case
         when value is null then 'NOT_MEASURED'
         when is_provisional then 'PROVISIONAL_UNCATEGORISED'
+        when confidence <> 'MEASURED' then confidence
         when value = 0 and value_rule <> 'gap' then 'MEASURED_ZERO'
         else 'MEASURED'
     end as value_state,
@@ -65,5 +64,6 @@ select
         when target_direction = 'at_most' and value <= target_value then 'MET'
         else 'MISSED'
     end as target_status,
-    is_person_count
+    is_person_count,
+    firms
 from valued

@@ -18,6 +18,7 @@ select
     officer_role,
     since,
     until,
+    assessed_on,
     _extract_id as extract_id
 from delivered
 where {{ counts_in_register('delivered') }}

@@ -1,0 +1,68 @@
+{# The figures of technology and AI; what each word means stands in macros/figures.sql. #}
+{% macro ai_figures() -%}
+{%- set checks = ref('stg_register__child_rights_check') -%}
+{{ return([
+    {
+        'metric': 'ai_review_rate',
+        'rows': 'int_ai_projects_released',
+        'key': 'counted.project_key',
+        'bases': ['qtr'],
+        'perimeter': 'grp',
+        'counts': 'counted.is_reviewed',
+        'of': '1',
+        'dimensions': {'domain': 'counted.domain', 'region': 'counted.region'},
+    },
+    {
+        'metric': 'ai_review_outcomes',
+        'rows': 'stg_register__ai_review',
+        'key': 'counted.record_id',
+        'bases': ['qtr'],
+        'day': 'counted.reviewed_on',
+        'perimeter': 'grp',
+        'left_out': {'not decided yet': 'counted.outcome is null'},
+        'dimensions': {'outcome': 'counted.outcome', 'domain': 'counted.domain'},
+        'since': 'select min(reviewed_on) from ' ~ ref('stg_register__ai_review'),
+    },
+    {
+        'metric': 'ai_inspection_rate',
+        'rows': 'stg_register__ai_inspection',
+        'key': 'counted.record_id',
+        'bases': ['ytd'],
+        'day': 'counted.planned_on',
+        'perimeter': 'grp',
+        'counts': 'counted.completed_on <= quarters.quarter_end',
+        'of': '1',
+        'dimensions': {'unit': 'counted.unit'},
+    },
+    {
+        'metric': 'ai_regulation_age_days',
+        'rows': 'int_policy_ages',
+        'key': 'counted.document',
+        'bases': ['asof'],
+        'among': "counted.document = 'AI_REGULATION'",
+        'perimeter': 'grp',
+        'oldest': 'counted.days_since_revision',
+        'dimensions': {'document': 'counted.document'},
+    },
+    {
+        'metric': 'ai_training_completion_rate',
+        'rows': 'int_ai_training_assigned',
+        'key': 'counted.person_key',
+        'bases': ['ytd'],
+        'perimeter': 'corp',
+        'counts': 'counted.has_passed',
+        'of': '1',
+        'dimensions': {'org_unit_code': 'counted.org_unit_code'},
+    },
+    {
+        'metric': 'ai_child_rights_checks',
+        'rows': 'stg_register__child_rights_check',
+        'key': 'counted.record_id',
+        'bases': ['ytd'],
+        'day': 'counted.checked_on',
+        'perimeter': 'grp',
+        'dimensions': {'product_line': 'counted.product_line'},
+        'since': 'select min(checked_on) from ' ~ checks,
+    },
+]) }}
+{%- endmacro %}

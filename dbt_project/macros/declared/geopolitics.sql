@@ -1,0 +1,81 @@
+{# The figures of geopolitical situations and conflict; what each word means stands in macros/figures.sql. #}
+{% macro geopolitics_figures() -%}
+{%- set customers = {
+    'key': 'counted.customer_key',
+    'bases': ['qtr'],
+    'perimeter': 'grp',
+    'of': '1',
+    'dimensions': {'country_iso2': 'counted.country_iso2'},
+    'firms': 'counted.customer_key',
+} -%}
+{%- set risks = {
+    'rows': 'int_confirmed_risks',
+    'key': 'counted.record_id',
+    'bases': ['qtr'],
+    'day': 'counted.check_date',
+    'perimeter': 'grp',
+    'firms': 'counted.customer_key',
+} -%}
+{%- set businesses = {
+    'key': 'counted.business',
+    'bases': ['asof'],
+    'perimeter': 'grp',
+    'of': '1',
+} -%}
+{{ return([
+    dict(customers, metric='geo_high_risk_customer_check_rate', rows='int_high_risk_customers',
+        counts='counted.is_checked'),
+    dict(customers, metric='geo_sanctions_screen_rate', rows='int_customers_contracted', counts='counted.is_screened'),
+    dict(customers, metric='geo_end_use_check_rate', rows='int_controlled_transactions', key='counted.transaction_key',
+        counts='counted.is_confirmed',
+        dimensions={'country_iso2': 'counted.country_iso2', 'product_class': 'counted.product_class'}),
+    dict(risks, metric='geo_risk_confirmed', dimensions={'country_iso2': 'counted.country_iso2'},
+        since='select min(check_date) from ' ~ ref('stg_register__customer_check')),
+    dict(risks, metric='geo_mitigated_rate', bases=['asof'], counts='counted.has_agreement', of='1',
+        dimensions={'country_iso2': 'counted.country_iso2'}),
+    dict(risks, metric='geo_committee_reported_rate', counts='counted.is_in_committee_report', of='1'),
+    dict(businesses, metric='geo_hria_coverage_rate', rows='int_businesses_in_scope', counts='counted.is_assessed',
+        dimensions={'affiliate_type': 'counted.affiliate_type', 'region': 'counted.region'}),
+    dict(businesses, metric='geo_mitigation_started_rate', rows='int_businesses_with_risk',
+        counts='counted.is_mitigation_started', dimensions={'affiliate_type': 'counted.affiliate_type'}),
+    {
+        'metric': 'geo_high_risk_country_count',
+        'rows': 'int_high_risk_country_entries',
+        'key': 'counted.entry',
+        'bases': ['asof'],
+        'perimeter': 'grp',
+        'distinct': 'counted.country_iso2',
+        'is_measured': 'count(counted.entry) > 0',
+        'dimensions': {'list_version': 'counted.list_version', 'risk_dimension': 'counted.risk_dimension'},
+    },
+    {
+        'metric': 'geo_sanctions_hits',
+        'rows': 'int_sanctions_matches',
+        'key': 'counted.record_id',
+        'bases': ['qtr'],
+        'day': 'counted.screened_on',
+        'perimeter': 'grp',
+        'left_out': {'no true match': 'not counted.is_true_match'},
+        'dimensions': {
+            'program': 'counted.program',
+            'list_set_version': 'counted.list_set_version',
+            'decision': 'counted.decision',
+        },
+        'firms': 'counted.customer_key',
+        'since': 'select min(screened_on) from ' ~ ref('int_sanctions_matches'),
+    },
+    {
+        'metric': 'geo_declined_deals',
+        'rows': 'stg_register__end_use',
+        'key': 'counted.record_id',
+        'bases': ['ytd'],
+        'day': 'counted.checked_on',
+        'perimeter': 'grp',
+        'left_out': {'not declined, no condition': "coalesce(counted.decision, 'PROCEED') = 'PROCEED'"},
+        'distinct': 'counted.transaction_key',
+        'dimensions': {'decision': 'counted.decision', 'reason': 'counted.reason'},
+        'firms': 'counted.customer_key',
+        'since': 'select min(checked_on) from ' ~ ref('stg_register__end_use'),
+    },
+]) }}
+{%- endmacro %}

@@ -1,0 +1,65 @@
+{# The figures of governance and reporting; what each word means stands in macros/figures.sql. #}
+{% macro governance_figures() -%}
+{#- What was done stands in a register, an event a record; the first one says since when the register is kept. -#}
+{%- set event = {'key': 'counted.record_id', 'bases': ['ytd'], 'perimeter': 'grp'} -%}
+{%- set meetings, dialogues = ref('stg_register__committee_meeting'), ref('stg_register__dialogue') -%}
+{%- set issues = {'rows': 'int_salient_issues', 'key': 'counted.issue', 'bases': ['asof'], 'perimeter': 'grp'} -%}
+{{ return([
+    dict(issues, metric='gov_salient_officer_rate', counts='counted.has_officer', of='1',
+        dimensions={'issue': 'counted.issue'}),
+    dict(issues, metric='gov_salient_review_age_days', oldest='counted.days_since_assessment',
+        dimensions={'issue': 'counted.issue'}),
+    {
+        'metric': 'gov_msa_statement_status',
+        'rows': 'int_msa_statements_due',
+        'key': "counted.entity_code || ' ' || counted.law || ' ' || cast(counted.fy_start as " ~ dbt.type_string() ~ ")",
+        'bases': ['asof'],
+        'perimeter': 'grp',
+        'counts': 'counted.is_published',
+        'of': '1',
+        'dimensions': {'law': 'counted.law', 'entity_code': 'counted.entity_code'},
+    },
+    dict(event, metric='gov_board_reports', rows='stg_register__board_report', bases=['qtr', 'ytd'],
+        day='counted.reported_on', left_out={'to another body': "counted.body <> 'BOARD_OF_DIRECTORS'"},
+        dimensions={'body': 'counted.body'},
+        since='select min(reported_on) from ' ~ ref('stg_register__board_report')),
+    dict(event, metric='gov_committee_meetings', rows='stg_register__committee_meeting', day='counted.held_on',
+        dimensions={'committee': 'counted.committee'}, since='select min(held_on) from ' ~ meetings),
+    dict(event, metric='gov_stakeholder_dialogues', rows='stg_register__dialogue', day='counted.held_on',
+        dimensions={'stakeholder_group': 'counted.stakeholder_group'}, since='select min(held_on) from ' ~ dialogues),
+    dict(event, metric='gov_child_programmes', rows='stg_register__child_programme', day='counted.held_on',
+        dimensions={'country_iso2': 'counted.country_iso2'},
+        since='select min(held_on) from ' ~ ref('stg_register__child_programme')),
+    dict(event, metric='gov_law_conflict_records', rows='int_law_conflicts',
+        dimensions={'country_iso2': 'counted.country_iso2', 'right_code': 'counted.right_code', 'state': 'counted.state'},
+        since='select min(found_on) from ' ~ ref('stg_register__law_conflict')),
+    dict(event, metric='gov_policy_partner_outreach', rows='int_parties_reached', day='counted.delivered_on',
+        distinct='counted.party', dimensions={'party_type': 'counted.party_type'}, firms='counted.party',
+        since='select min(delivered_on) from ' ~ ref('int_parties_reached')),
+    dict(event, metric='gov_initiatives_active', rows='int_initiatives', bases=['asof'],
+        dimensions={'initiative': 'counted.initiative'},
+        since='select min(joined_on) from ' ~ ref('stg_register__initiative')),
+    dict(event, metric='gov_goals_on_track_rate', rows='int_goals', bases=['qtr'], counts='counted.is_on_track', of='1',
+        dimensions={'theme': 'counted.theme'}),
+    {
+        'metric': 'gov_policy_age_days',
+        'rows': 'int_policy_ages',
+        'key': 'counted.document',
+        'bases': ['asof'],
+        'among': "counted.document = 'GROUP_HUMAN_RIGHTS_POLICY'",
+        'perimeter': 'grp',
+        'oldest': 'counted.days_since_review',
+        'dimensions': {'document': 'counted.document'},
+    },
+    {
+        'metric': 'gov_code_ack_rate',
+        'rows': 'int_code_acknowledgements',
+        'key': 'counted.person_key',
+        'bases': ['asof'],
+        'perimeter': 'grp',
+        'counts': 'counted.has_acknowledged',
+        'of': '1',
+        'dimensions': {'worker_category': 'counted.worker_category', 'entity_code': 'counted.entity_code'},
+    },
+]) }}
+{%- endmacro %}

@@ -1,0 +1,1 @@
+{{ figures_of(coverage_figures() + confidence_figures()) }}

@@ -1,0 +1,1 @@
+{{ rows_of(geopolitics_figures()) }}

@@ -1,0 +1,1 @@
+{{ rows_of(governance_figures() + coverage_figures()) }}

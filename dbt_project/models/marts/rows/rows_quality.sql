@@ -1,0 +1,1 @@
+{{ rows_of(quality_figures() + confidence_figures()) }}

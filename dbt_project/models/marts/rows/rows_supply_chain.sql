@@ -1,0 +1,1 @@
+{{ rows_of(supply_chain_figures()) }}

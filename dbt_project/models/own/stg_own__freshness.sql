@@ -1,0 +1,5 @@
+select
+    fiscal_quarter,
+    extract,
+    age_business_days
+from {{ source('own', 'freshness') }}

@@ -1,0 +1,5 @@
+select
+    fiscal_quarter,
+    role,
+    lead_days
+from {{ source('own', 'signoff') }}

@@ -1,0 +1,23 @@
+-- Rendered by dbt_project/render.py from ingest/contracts/register/ai_inspection.yaml.
+with
+
+delivered as (
+    {{ resolve_deliveries(source('register', 'ai_inspection'), 'append', ['record_id']) }}
+)
+
+select
+    record_id,
+    recorded_on,
+    recorded_by,
+    approved_by,
+    approved_on,
+    evidence_uri,
+    evidence_sha256,
+    supersedes_record_id,
+    unit,
+    planned_on,
+    completed_on,
+    result,
+    _extract_id as extract_id
+from delivered
+where {{ counts_in_register('delivered') }}

@@ -1,0 +1,22 @@
+-- Rendered by dbt_project/render.py from ingest/contracts/register/child_rights_check.yaml.
+with
+
+delivered as (
+    {{ resolve_deliveries(source('register', 'child_rights_check'), 'append', ['record_id']) }}
+)
+
+select
+    record_id,
+    recorded_on,
+    recorded_by,
+    approved_by,
+    approved_on,
+    evidence_uri,
+    evidence_sha256,
+    supersedes_record_id,
+    product_line,
+    checked_on,
+    result,
+    _extract_id as extract_id
+from delivered
+where {{ counts_in_register('delivered') }}
