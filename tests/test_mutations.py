@@ -163,7 +163,7 @@ MISTAKES = [
     Mistake("enquiries kept", {"int_hotline_cases": (EVERY_KIND,)}, "grv_hrh_cases_reported", 115, CASES),
     Mistake(
         "re-opened cases counted again",
-        {"int_hotline_cases": (("order by submitted_tick,", "order by submitted_tick desc,"),)},
+        {"int_hotline_cases": (("order by submitted_tick nulls last,", "order by submitted_tick desc,"),)},
         "grv_hrh_cases_reported", 113, CASES,
     ),
     Mistake(
