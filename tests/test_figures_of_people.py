@@ -123,7 +123,11 @@ ANNUAL = ("BHR-101", "BHR-101E", "CHR-101")
 
 
 def on_time() -> tuple[int, int]:
-    due = {SAMPLE.person_of[row["learner_id"]]: row["due_on"] for row in extract(training, "assignment")}
+    due = {
+        SAMPLE.person_of[row["learner_id"]]: row["due_on"]
+        for row in extract(training, "assignment")
+        if row["course_code"] in ANNUAL
+    }
     first: dict[str, date] = {}
     for course, day, person, _ in SAMPLE.passes:
         if course in ANNUAL and YEAR <= day <= END:
@@ -133,8 +137,9 @@ def on_time() -> tuple[int, int]:
 
 
 def hours() -> tuple[float, int]:
-    minutes = {"AIB-101": 30, "DIV-101": 45} | dict.fromkeys(ANNUAL, 40)
-    course_of = dict.fromkeys(("BHR-101", "CHR-101"), "BHR-101")
+    courses = [row for row in extract(training, "course") if row["theme"]]
+    minutes = {row["course_code"]: row["nominal_minutes"] for row in courses}
+    course_of = {row["course_code"]: row["alias_of"] for row in courses if row["alias_of"]}
     taken = {
         (course_of.get(course, course), minutes[course], person)
         for course, day, person, _ in SAMPLE.passes
