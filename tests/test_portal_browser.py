@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,18 @@ PARKED = 3.5  # an answer in the first moments of a parked gate is lost (events/
 PICTURES = os.environ.get("HRDD_PICTURES")
 
 pytestmark = pytest.mark.timeout(600)
+
+SERVER = """
+import sys
+from pathlib import Path
+from events.home import Home
+from pipeline.settings import Settings
+with Home(Settings.load(data=Path(sys.argv[1]))).alone() as home:
+    home.start()
+    home.ready()
+    print("port", home.port, flush=True)
+    sys.stdin.read()
+"""
 
 
 class Live:
@@ -91,13 +106,31 @@ def live(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Li
     shutil.copytree(sample.settings.data, data, symlinks=True)
     settings = Settings.load(data=data)
     candidate.prepare_build(settings, Q4, sample.record["build_id"])
-    with Home(settings).alone() as home:
-        home.start()
-        airflow = home.ready()
-        with sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            yield Live(home, airflow, browser)
-            browser.close()
+    home = Home(settings)
+    with serving(data) as home.port, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield Live(home, Airflow(home), browser)
+        browser.close()
+
+
+@contextmanager
+def serving(data: Path) -> Iterator[int]:
+    """A running Airflow over a data folder; gives its port.
+
+    It starts from a process of its own: other tests of this one may have imported Airflow with their own home.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "AIRFLOW_HOME"}
+    command = [sys.executable, "-c", SERVER, str(data)]
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        told = next((line for line in process.stdout if line.startswith("port ")), None)
+        assert told, f"Airflow did not start: read the logs in {data}/airflow/logs"
+        yield int(told.split()[1])
+        process.stdin.close()
+        assert process.wait(60) == 0
 
 
 @pytest.fixture(scope="module")

@@ -91,12 +91,13 @@ def test_what_is_withheld_on_both_sides_is_in_no_comparison(settings: Settings) 
     assert "No change is material." in (second / "index.html").read_text()
 
 
-def test_a_figure_that_is_withheld_now_shows_no_difference(settings: Settings) -> None:
-    released(settings)
-    second = revised(settings, cells={**CELLS, "D": 3})
+@pytest.mark.parametrize("now", [3, 8, 10])
+def test_a_part_that_would_tell_of_few_stays_as_first_published_and_says_so(settings: Settings, now: int) -> None:
+    released(settings, cells={**CELLS, "D": 9})
+    second = revised(settings, cells={**CELLS, "D": now})
     row = next(row for row in changes(second) if row["dimension_value"] == "D")
-    assert (row["old_value"], row["new_value"], row["new_display"], row["difference"]) == ("5", "", "withheld", "")
-    assert row["new_state"] == "SUPPRESSED"
+    assert (row["old_value"], row["new_value"], row["difference"]) == ("9", "9", "0")
+    assert (row["old_state"], row["new_state"]) == ("MEASURED", "AS_FIRST_PUBLISHED")
 
 
 def figure(value: float | None, status: str = "NO_TARGET", state: str = "MEASURED") -> dict[str, Any]:
