@@ -62,16 +62,15 @@ class Workshop:
 
     @cached_property
     def in_order(self) -> list[str]:
-        """Models and seeds, parents first; a view is none of them, for it follows what it looks at."""
-        built = {
-            name
-            for name, node in self.nodes.items()
-            if node["resource_type"] in ("model", "seed") and node["config"]["materialized"] != "view"
-        }
+        """Models and seeds, parents first."""
+        built = {name for name, node in self.nodes.items() if node["resource_type"] in ("model", "seed")}
         return [name for name in TopologicalSorter({m: self._parents(m) & built for m in sorted(built)}).static_order()]
 
     def _parents(self, model: str) -> set[str]:
         return {parent.split(".")[-1] for parent in self.nodes[model]["depends_on"].get("nodes", [])}
+
+    def _kind(self, model: str) -> str:
+        return "view" if self.nodes[model]["config"]["materialized"] == "view" else "table"
 
     def behind(self, changed: set[str]) -> list[str]:
         """Every model that rests on one of the changed ones, in the order in which they are built."""
@@ -95,9 +94,11 @@ class Workshop:
         self.connection.execute("begin")
         try:
             for model, statement in statements.items():
-                self.connection.execute(f'create or replace table "{model}" as {statement}')
+                self.connection.execute(f'create or replace {self._kind(model)} "{model}" as {statement}')
             for model in self.behind(set(statements)):
-                self.connection.execute(f'create or replace table "{model}" as {self.statement(model)}')
+                # A view follows what it looks at.
+                if self._kind(model) == "table":
+                    self.connection.execute(f'create or replace table "{model}" as {self.statement(model)}')
             yield self.connection
         finally:
             self.connection.execute("rollback")

@@ -18,6 +18,7 @@
     oldest       the numerator is the greatest of this, in days (in place of adds)
     median       the numerator is the median of this, and the denominator the number of rows (in place of adds)
     dimensions   dimension -> what a row says of it; a row that says nothing is in the part UNKNOWN
+    behind       words that the rows behind the figure say in their own way, where the population is already summed
     parts_only   true where the total is declared over another population
     firms        the supplier or customer that a row is about: publish/ withholds parts about few of them
     since        the first day on record: earlier quarters cannot be counted. Without it a count is always measured,
@@ -60,6 +61,7 @@ union all
 {% macro rows_of(declarations) -%}
 {% for figure in declarations | rejectattr('parts_only') | list -%}
 {%- set outer = loop -%}
+{%- set figure = dict(figure, **figure.get('behind', {})) -%}
 {%- for basis in figure.bases -%}
 {%- set perimeter = 'counted.perimeter' if 'perimeters' in figure else "'" ~ figure.perimeter ~ "'" -%}
 {%- set counts = figure.get('counts', 'true') -%}

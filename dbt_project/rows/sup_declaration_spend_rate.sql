@@ -16,9 +16,8 @@ lines as (
         on spend.buying_entity = entities.entity_code
         and entities.perimeter = 'grp'
         and spend.posting_date between entities.valid_from and entities.valid_to
-    left join int_supplier_spend as counted
-        on counted.perimeter = 'grp'
-        and counted.source_system = spend.source_system
+    left join int_supplier_spend_lines as counted
+        on counted.source_system = spend.source_system
         and counted.invoice_id = spend.invoice_id
         and counted.line = spend.line
     left join int_suppliers_with_declaration as declared

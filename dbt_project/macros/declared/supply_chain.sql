@@ -99,8 +99,9 @@
         day='counted.decided_on', left_out={'for another reason': 'not counted.is_for_human_rights'},
         distinct='counted.supplier_key', dimensions={'reason': 'counted.reason'},
         since='select min(decided_on) from ' ~ ref('int_supplier_exits')),
-    dict(bought, metric='sup_spend_matched_rate', rows='int_supplier_spend', bases=['qtr'], day='counted.posting_date',
-        key="counted.source_system || ' ' || counted.invoice_id || ' ' || cast(counted.line as " ~ dbt.type_string() ~ ")",
+    dict(by_amount, metric='sup_spend_matched_rate', rows='int_supplier_spend', bases=['qtr'],
+        day='counted.posting_month', is_measured=bought.is_measured,
+        behind={'rows': 'int_supplier_spend_lines', 'key': 'counted.row_key', 'day': 'counted.posting_date'},
         counts='counted.is_matched', dimensions={'source_system': 'counted.source_system'}),
 ]) }}
 {%- endmacro %}

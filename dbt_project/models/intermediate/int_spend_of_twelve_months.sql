@@ -2,27 +2,50 @@
 -- A supplier whose credits outweigh its invoices has a country and a declaration, but it is not an active one.
 with
 
-spend as (
+by_buyer as (
     select
         quarters.fiscal_quarter,
-        spend.perimeter,
         spend.supplier_key,
-        spend.buying_region,
         spend.buying_entity,
+        spend.buyer_valid_from,
         spend.category,
         spend.has_clause,
         sum(spend.amount_jpy) as amount_jpy
     from {{ ref('int_supplier_spend') }} as spend
     inner join {{ ref('int_quarters') }} as quarters
-        on spend.posting_date between quarters.trailing_year_start and quarters.quarter_end
+        on spend.posting_month between quarters.trailing_year_start and quarters.quarter_end
     group by
         quarters.fiscal_quarter,
-        spend.perimeter,
         spend.supplier_key,
-        spend.buying_region,
         spend.buying_entity,
+        spend.buyer_valid_from,
         spend.category,
         spend.has_clause
+),
+
+spend as (
+    select
+        by_buyer.fiscal_quarter,
+        perimeters.perimeter,
+        by_buyer.supplier_key,
+        perimeters.region as buying_region,
+        by_buyer.buying_entity,
+        by_buyer.category,
+        by_buyer.has_clause,
+        sum(by_buyer.amount_jpy) as amount_jpy
+    from by_buyer
+    inner join {{ ref('int_entities_in_perimeter') }} as perimeters
+        on
+            by_buyer.buying_entity = perimeters.entity_code
+            and by_buyer.buyer_valid_from = perimeters.valid_from
+    group by
+        by_buyer.fiscal_quarter,
+        perimeters.perimeter,
+        by_buyer.supplier_key,
+        perimeters.region,
+        by_buyer.buying_entity,
+        by_buyer.category,
+        by_buyer.has_clause
 )
 
 select

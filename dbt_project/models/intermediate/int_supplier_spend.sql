@@ -1,27 +1,50 @@
--- External spend. A supplier that no list knows counts as external: leaving it out would flatter the rate.
+-- External spend, summed over the lines that no figure tells apart. A supplier that no list knows counts as external:
+-- leaving it out would flatter the rate.
+with
+
+summed as (
+    select
+        lines.source_system,
+        lines.supplier_id,
+        lines.buying_entity,
+        lines.buyer_valid_from,
+        lines.posting_month,
+        lines.category,
+        lines.has_clause,
+        lines.currency,
+        min(lines.posting_date) as first_posting_date,
+        count(*) as invoice_lines,
+        cast(sum(lines.amount) as decimal(20, 2)) as amount
+    from {{ ref('int_invoice_lines') }} as lines
+    group by
+        lines.source_system,
+        lines.supplier_id,
+        lines.buying_entity,
+        lines.buyer_valid_from,
+        lines.posting_month,
+        lines.category,
+        lines.has_clause,
+        lines.currency
+)
+
 select
     spend.source_system,
-    spend.invoice_id,
-    spend.line,
-    spend.posting_date,
-    perimeters.perimeter,
-    perimeters.region as buying_region,
+    spend.supplier_id,
     spend.buying_entity,
-    -- The segment of the classification.
-    {{ or_unknown('substring(spend.category_unspsc, 1, 2)') }} as category,
+    spend.buyer_valid_from,
+    spend.posting_month,
+    spend.first_posting_date,
+    spend.category,
     {{ supplier_key('spend') }} as supplier_key,
     suppliers.canonical_supplier_id is not null as is_matched,
-    coalesce(contracts.human_rights_clause in ('STANDARD', 'NEGOTIATED'), false) as has_clause,
+    spend.has_clause,
     spend.currency,
+    spend.invoice_lines,
     spend.amount,
+    cast(case when spend.currency = 'JPY' then 1 else rates.avg_rate end as decimal(18, 8)) as rate,
     -- Exact: the product of the two widest values still fits.
-    cast(spend.amount as decimal(20, 2))
-    * cast(case when spend.currency = 'JPY' then 1 else rates.avg_rate end as decimal(18, 8)) as amount_jpy
-from {{ ref('stg_procurement__spend') }} as spend
-inner join {{ ref('int_entities_in_perimeter') }} as perimeters
-    on
-        spend.buying_entity = perimeters.entity_code
-        and spend.posting_date between perimeters.valid_from and perimeters.valid_to
+    spend.amount * cast(case when spend.currency = 'JPY' then 1 else rates.avg_rate end as decimal(18, 8)) as amount_jpy
+from summed as spend
 left join {{ ref('int_suppliers') }} as suppliers
     on
         spend.source_system = suppliers.source_system
@@ -29,9 +52,5 @@ left join {{ ref('int_suppliers') }} as suppliers
 left join {{ ref('stg_procurement__fx_rate') }} as rates
     on
         spend.currency = rates.currency
-        and cast({{ dbt.date_trunc('month', 'spend.posting_date') }} as date) = rates.month
-left join {{ ref('stg_procurement__contract') }} as contracts
-    on
-        spend.contract_id = contracts.contract_id
-        and {{ is_valid_on('spend.posting_date', 'contracts.valid_from', 'contracts.valid_to') }}
+        and spend.posting_month = rates.month
 where coalesce(suppliers.supplier_type, 'UNKNOWN') <> 'INTRAGROUP'

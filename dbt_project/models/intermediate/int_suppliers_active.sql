@@ -10,8 +10,7 @@ spend as (
         sum(spend.amount_jpy) as amount_jpy
     from {{ ref('int_supplier_spend') }} as spend
     inner join {{ ref('int_quarters') }} as quarters
-        on spend.posting_date between quarters.trailing_year_start and quarters.quarter_end
-    where spend.perimeter = 'grp'
+        on spend.posting_month between quarters.trailing_year_start and quarters.quarter_end
     group by
         quarters.fiscal_quarter,
         quarters.quarter_end,

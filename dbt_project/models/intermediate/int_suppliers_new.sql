@@ -18,7 +18,7 @@ screened as (
 ordered as (
     select
         supplier_key,
-        min(posting_date) as first_invoice_on
+        min(first_posting_date) as first_invoice_on
     from {{ ref('int_supplier_spend') }}
     group by supplier_key
 )

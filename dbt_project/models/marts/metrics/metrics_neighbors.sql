@@ -46,7 +46,7 @@ spend as (
         coalesce(declared.is_inherited, false) as is_inherited
     from {{ ref('int_supplier_spend') }} as spend
     inner join {{ ref('int_quarters') }} as quarters
-        on spend.posting_date between quarters.trailing_year_start and quarters.quarter_end
+        on spend.posting_month between quarters.trailing_year_start and quarters.quarter_end
     left join {{ ref('int_suppliers_with_declaration') }} as declared
         on
             quarters.fiscal_quarter = declared.fiscal_quarter
@@ -55,7 +55,6 @@ spend as (
         on
             spend.currency = last_rates.currency
             and cast({{ dbt.date_trunc('month', 'quarters.quarter_end') }} as date) = last_rates.month
-    where spend.perimeter = 'grp'
 )
 
 {% for metric_id in ['trn_bhr_completion_rate', 'trn_bhr_gap_pp'] -%}

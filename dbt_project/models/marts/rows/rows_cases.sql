@@ -1,0 +1,1 @@
+{{ rows_of(case_figures()) }}
