@@ -34,6 +34,7 @@ THEME_TABLES = ("training", "grievance", "supply_chain", "workforce", "geopoliti
 # Whatever is not named here is emptied in a withheld row, so that a column added later cannot give the cell away.
 KEPT = frozenset((*CELL, "title", "unit", "target_value", "theme_order", "is_person_count"))
 YEAR_END = 4
+MOST_CASES = 1_000_000  # in one inner cell of a year; more is a fault of the build and no count
 # Rules of breakdowns that speak of suppliers, customers or audits.
 FIRM_RULES = ("firms", "amounts")
 
@@ -240,7 +241,16 @@ def counts_of(inner: Inner, programme: Programme) -> Counts:
                     next_step="decide with the human rights office where the code belongs, and have it reviewed",
                 )
             place.append(list(codes).index(code))
-        counts[(*place, int(row["quarter_number"]) - 1)] += int(row["cases"])
+        cases, quarter = row["cases"], row["quarter_number"]
+        if cases is None or not 0 <= cases <= MOST_CASES or quarter not in YEAR:
+            raise BuildFailed(
+                "The hotline's counts cannot be protected. Nothing was prepared.",
+                found="a row of the inner counts that is no count of cases of a quarter",
+                expected="whole numbers of cases, none of them negative, each of one of the year's quarters",
+                rule="dbt_project/models/intermediate/int_hotline_cube.sql",
+                next_step="mend the model or its input, then build again",
+            )
+        counts[(*place, quarter - 1)] += cases
     return counts
 
 

@@ -100,7 +100,28 @@ class _Withdrawal:
         self._wander(WALK)
         while unmet := self._unmet():
             self._meet(unmet[0])
+        self._give_back()
         return frozenset(self.printed)
+
+    def _give_back(self) -> None:
+        """Print again what was withdrawn without need, the most important first: one withdrawal may have done the work
+        of an earlier one."""
+        withdrawn = [cell for cell in self.offered if cell not in self.printed]
+        for cell in sorted(withdrawn, key=self.solver.cost, reverse=True):
+            before = self.printed, self.lowest, self.highest, self.rigid
+            self.printed = self.printed | {cell}
+            self.lowest, self.highest, self.rigid = self.values, self.values, None
+            while unmet := self._unmet():
+                number, upward = min(unmet, key=lambda need: self._distance(need[0], cell))
+                reach = int(self._needs()[1][number]) if upward else 0
+                if not self._shown(self.cube.inner(self.cube.cells[number]), reach, upward):
+                    self.printed, self.lowest, self.highest, self.rigid = before
+                    break
+
+    def _distance(self, number: int, cell: Cell) -> tuple[bool, int, int]:
+        # What lies in one line of a table with a printed cell is what it gives away first.
+        shared = sum(mine == theirs for mine, theirs in zip(self.cube.cells[number], cell, strict=True))
+        return not self.tabulated[number], -shared, number
 
     def _wander(self, steps: int) -> None:
         """Find witnesses without a solver: two cases swap a code, or one takes another, where nothing printed moves."""

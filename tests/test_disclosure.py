@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,36 +63,58 @@ def printed_grid(numbers: list[list[int]], hidden: set[tuple[int, int]]) -> Syst
 FISCHETTI_SALAZAR = [[20, 50, 10], [8, 19, 22], [17, 32, 12]]
 
 
-def test_the_3_by_3_table_of_fischetti_and_salazar_has_its_published_interval() -> None:
+def test_d12_the_3_by_3_table_of_fischetti_and_salazar_has_its_published_interval() -> None:
     cell = np.array([5])
     assert printed_grid(FISCHETTI_SALAZAR, {(1, 2)}).bounds(cell) == (22, 22)
     assert printed_grid(FISCHETTI_SALAZAR, {(1, 0), (1, 2), (2, 0), (2, 2)}).bounds(cell) == (5, 30)
 
 
-def test_two_and_three_singletons_are_recovered_exactly() -> None:
-    alone = System(2, [Printed(np.array([0, 1]), 0, 0)])
+def line(total: int, *cells: int | None) -> System:
+    """A line of a table with its total, in which zeros are printed: so each withheld cell (None) is at least 1."""
+    known = [Printed(np.arange(len(cells)), total, total)]
+    for at, count in enumerate(cells):
+        least, most = (1, total) if count is None else (count, count)
+        known.append(Printed(np.array([at]), least, most))
+    return System(len(cells), known)
+
+
+def test_d12_singletons_of_the_user_forum_are_recovered_exactly() -> None:
+    """sdcTools/UserSupport 194 and 135: two singletons, and three, of which a search for pairs sees nothing."""
+    alone = System(3, [Printed(np.arange(3), 0, 0), Printed(np.array([2]), 0, 0)])  # 0 = x + x + 0
     assert [alone.bounds(np.array([place])) for place in (0, 1)] == [(0, 0), (0, 0)]
-    # 15 = 10 + 3 + x + x with zeros printed elsewhere: each of two withheld cells that may not be 0 is 1.
-    both = System(2, [Printed(np.array([0, 1]), 2, 2), Printed(np.array([0]), 1, 9), Printed(np.array([1]), 1, 9)])
-    assert [both.bounds(np.array([place])) for place in (0, 1)] == [(1, 1), (1, 1)]
-    three = System(3, [Printed(np.array([0, 1, 2]), 3, 3), *(Printed(np.array([at]), 1, 9) for at in range(3))])
-    assert [three.bounds(np.array([place])) for place in range(3)] == [(1, 1)] * 3
+    two = line(15, 10, 3, None, None)  # 15 = 10 + 3 + x + x
+    assert [two.bounds(np.array([place])) for place in (2, 3)] == [(1, 1), (1, 1)]
+    three = line(10, None, None, 7, None, 0)  # 10 = x + x + 7 + x + 0
+    assert [three.bounds(np.array([place])) for place in (0, 1, 3)] == [(1, 1)] * 3
+    # What this project prints instead says nothing of zeros: each of the three may be nobody, and may be all.
+    silent = System(5, [Printed(np.arange(5), 10, 10), Printed(np.array([2]), 7, 7)])
+    assert [silent.bounds(np.array([place])) for place in (0, 1, 3, 4)] == [(0, 3)] * 4
 
 
-def test_linked_tables_that_are_safe_one_by_one_are_not_together() -> None:
-    # Eight regions in two groupings: each table hides two cells, and together they give one of them back.
-    regions = np.arange(8, dtype=np.int64)
-    facts = [(slice(0, 4), 40), (slice(4, 8), 30), (slice(0, 2), 30), (slice(2, 4), 10)]
-    known = [Printed(regions[at], total, total) for at, total in facts]
-    first = System(8, [*known, Printed(regions[2:3], 7, 7)])
-    assert first.bounds(regions[3:4]) == (3, 3)
-    assert System(8, known).bounds(regions[3:4]) == (0, 10)
+REGIONS = dict(zip("ABIJKLMN", (2, 2, 8, 8, 3, 3, 3, 7), strict=True))
+COUNTIES, GROUPS = ("ABIJ", "KLMN"), ("LM", "ABIJKN")
+
+
+def test_d12_linked_tables_that_are_safe_one_by_one_are_not_together() -> None:
+    """sdcTools/UserSupport 136: eight regions by county and by group, each table protected at 3 by itself."""
+
+    def reader(tables: Sequence[str], withheld: str) -> System:
+        def told(regions: str) -> Printed:
+            places = np.array(["ABIJKLMN".index(region) for region in regions])
+            return Printed(places, *[sum(REGIONS[region] for region in regions)] * 2)
+
+        return System(8, [told(regions) for regions in (*tables, *sorted(REGIONS.keys() - set(withheld)))])
+
+    k = np.array(["ABIJKLMN".index("K")])
+    assert [reader(table, "ABKLM").bounds(k) for table in (COUNTIES, GROUPS)] == [(0, 9), (0, 7)]
+    assert reader((*COUNTIES, *GROUPS), "ABKLM").bounds(k) == (3, 3)
+    assert reader((*COUNTIES, *GROUPS), "ABKLMN").bounds(k) == (0, 10)
 
 
 # The protector.
 
 
-def test_every_printed_count_reaches_the_threshold_and_no_zero_is_printed(pattern: frozenset[Cell]) -> None:
+def test_d09_every_printed_count_reaches_the_threshold_and_no_zero_is_printed(pattern: frozenset[Cell]) -> None:
     assert [cell for cell in pattern if level(cell) and value(cell) < 5] == []
 
 
@@ -131,28 +155,37 @@ def test_a_withheld_cell_does_not_say_why_it_is_withheld(pattern: frozenset[Cell
         assert highest >= 5
 
 
-def test_printing_a_primary_cell_is_always_caught(pattern: frozenset[Cell]) -> None:
-    primary = [cell for cell in annual(CUBE) if value(cell) < 5]
-    assert len(primary) > 5
-    for cell in primary:
-        assert cell not in pattern
-        assert value(cell) < 5  # the attacker counts a printed number below the threshold as found
-        lowest, highest = system(CUBE, COUNTS, pattern | {cell}).bounds(CUBE.inner(cell))
-        assert lowest == highest == value(cell)
+def caught(counts: Counts, printed: frozenset[Cell]) -> bool:
+    """Whether an attacker finds anything who reads these cells of the annual programme."""
+    small = any(level(cell) and value(cell, counts) < 5 for cell in printed)
+    return small or bool(system(CUBE, counts, printed).broken(questions(CUBE, printed)[1]))
 
 
-def test_printing_a_complementary_cell_is_caught_or_proven_harmless(pattern: frozenset[Cell]) -> None:
-    complementary = [cell for cell in annual(CUBE) if cell not in pattern and value(cell) >= 5]
-    assert len(complementary) >= 3
-    harmless = []
-    for cell in complementary:
-        more = pattern | {cell}
-        hidden, asked = questions(CUBE, more)
-        if not system(CUBE, COUNTS, more).broken(asked):
-            truly_small = [Question(CUBE.inner(place), 2) for place in hidden if value(place) < 5]
-            if not system(CUBE, COUNTS, more).broken(truly_small):
-                harmless.append(cell)
-    assert len(harmless) <= 0.05 * len(complementary)
+def harmless(counts: Counts, printed: frozenset[Cell]) -> bool:
+    """Whether every rule is kept, with the truth at hand: what no attacker can know is that an untold cell is small."""
+    hidden, asked = questions(CUBE, printed)
+    asked += [Question(CUBE.inner(cell), 2) for cell in hidden if value(cell, counts) < 5]
+    return not system(CUBE, counts, printed).broken(asked)
+
+
+YEARS = [cases(CUBE, 109, seed) for seed in range(7, 10)]
+
+
+def test_d12_printing_a_complementary_cell_is_caught_or_proven_harmless() -> None:
+    tried, not_caught = 0, 0
+    for counts in YEARS:
+        printed = protected(CUBE, counts)
+        assert not caught(counts, printed)
+        assert harmless(counts, printed)
+        for cell in annual(CUBE):
+            if cell in printed or value(cell, counts) < 5:
+                continue
+            tried += 1
+            if not caught(counts, printed | {cell}):
+                not_caught += 1
+                assert harmless(counts, printed | {cell})
+    assert tried >= 40
+    assert not_caught <= 0.05 * tried
 
 
 def test_the_same_year_and_key_give_the_same_pattern_and_another_key_may_not(pattern: frozenset[Cell]) -> None:
@@ -161,7 +194,7 @@ def test_the_same_year_and_key_give_the_same_pattern_and_another_key_may_not(pat
     assert len(others | {pattern}) > 1
 
 
-def test_two_patterns_of_one_year_are_caught_together() -> None:
+def test_d14_two_patterns_of_one_year_are_caught_together() -> None:
     """Each is safe alone; who reads both knows too much. That is why a ledger keeps the first."""
     alone = []
     for seed in range(4):
@@ -200,7 +233,7 @@ def test_any_year_is_safe_or_stuck(seed: int, number: int) -> None:
 
 
 @pytest.mark.parametrize("number", [0, 8, 15, 40, 109])
-def test_a_small_year_walks_the_ladder_and_ends_in_a_valid_pack(number: int) -> None:
+def test_d16_a_small_year_walks_the_ladder_and_ends_in_a_valid_pack(number: int) -> None:
     plan = programme()
     counts = cases(plan.cube, number, seed=3)
     counts[6:, ...] = 0  # no declared claim, and every case has a category
@@ -220,7 +253,7 @@ def inner_row(**changes: object) -> dict[str, object]:
             "cases": 3} | changes  # fmt: skip
 
 
-def test_a_code_outside_the_list_stops_the_release_without_naming_it() -> None:
+def test_d08_a_code_outside_the_list_stops_the_release_without_naming_it() -> None:
     assert disclosure.counts_of(disclosure.Inner([inner_row()]), programme()).sum() == 3
     with pytest.raises(BuildFailed) as stop:
         disclosure.counts_of(disclosure.Inner([inner_row(category="CANARY-CODE")]), programme())
@@ -278,7 +311,7 @@ def test_a_group_in_which_nearly_all_or_nearly_none_completed_is_withheld_with_a
     assert shown({"A": (95, 100), "B": (5, 80)}, RATE)["A"] == (95, 100, 95.0)
 
 
-def test_a_group_below_the_population_floor_is_merged_until_it_is_large_enough() -> None:
+def test_d08_a_group_below_the_population_floor_is_merged_until_it_is_large_enough() -> None:
     seen = shown({"A": (30, 49), "B": (40, 60), "C": (400, 500)}, RATE)
     assert seen == {"OTHER": (70, 109, 100 * 70 / 109), "C": (400, 500, 80.0)}
     assert set(shown({"A": (30, 50), "C": (400, 500)}, RATE)) == {"A", "C"}
@@ -443,7 +476,7 @@ def modules_imported(package: str, start: list[str]) -> set[str]:
     return {name for name in seen if name.split(".")[0] == package}
 
 
-def test_the_attacker_shares_no_code_with_the_protector() -> None:
+def test_d13_the_attacker_shares_no_code_with_the_protector() -> None:
     attacker = ["expectations.attack", "expectations.intervals", "expectations.printed"]
     protector = ["publish.disclosure", "publish.withdrawal", "publish.cube", "publish.programme", "publish.ledger"]
     assert modules_imported("publish", attacker) == set()
@@ -489,7 +522,7 @@ def test_the_attack_runs_for_anyone_from_the_command_line(tmp_path: Path) -> Non
     assert "CANARY" not in stopped.stderr
 
 
-def test_the_jitter_key_and_the_keys_of_the_pseudonyms_are_different_secrets(tmp_path: Path) -> None:
+def test_d24_the_jitter_key_and_the_keys_of_the_pseudonyms_are_different_secrets(tmp_path: Path) -> None:
     """Check 24: who learns by which key ties were broken must not be able to make a pseudonym, and the reverse."""
     assert Settings.load(data=tmp_path).disclosure_key() not in SAMPLE_KEYS
     file = tmp_path / "settings.toml"
@@ -503,3 +536,14 @@ def test_the_jitter_key_and_the_keys_of_the_pseudonyms_are_different_secrets(tmp
         assert secret.hex() not in str(stop.value)
     (tmp_path / "one").write_bytes(b"\x18" * 32)
     assert Settings.load(file, tmp_path).disclosure_key() == b"\x18" * 32
+
+
+def test_each_of_the_24_checks_has_a_test_of_its_number() -> None:
+    """docs/disclosure.md lists them; ``pytest -k d17`` runs those of one."""
+    named = [
+        number
+        for file in sorted((PROJECT / "tests").glob("test_*.py"))
+        for number in re.findall(r"^def test_d(\d\d)_", file.read_text(), re.MULTILINE)
+    ]
+    listed = re.findall(r"^\| (\d+) \|", (PROJECT / "docs" / "disclosure.md").read_text(), re.MULTILINE)
+    assert sorted({int(number) for number in named}) == [int(number) for number in listed] == list(range(1, 25))

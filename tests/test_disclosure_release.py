@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from publish.cube import Counts
 from publish.programme import programme
 
 PLAN = programme()
+CELL = disclosure.CELL
+NOTHING = (None, None, None)
 
 
 def year(number: int = 102, seed: int = 11) -> Counts:
@@ -69,7 +72,20 @@ def hotline_parts(folder: Path) -> dict[tuple[str, str], str]:
         }
 
 
-def test_the_files_as_written_withstand_the_attack(first: tuple[Settings, Path]) -> None:
+def test_d09_no_file_prints_a_count_below_the_threshold_but_for_what_is_declared(first: tuple[Settings, Path]) -> None:
+    found = printed.read(*first).figures
+    parts = {key: numbers for key, numbers in found.items() if key[4] != "total" and numbers[2] is not None}
+    declared = {key for key in parts if key[4] == "category" and key[5] in PLAN.declared["category"]}
+    hotline = {key for key in parts if key[0] in PLAN.metric_of.values()} - declared
+    firms = parts.keys() - hotline - declared
+    assert len(declared) == 3
+    assert len(hotline) >= 5
+    assert {key[0] for key in firms} == {"sup_third_party_audits"}
+    assert min(parts[key][0] or 0 for key in hotline) >= 5
+    assert min(parts[key][0] or 0 for key in firms) >= 3
+
+
+def test_d10_the_files_as_written_withstand_the_attack(first: tuple[Settings, Path]) -> None:
     settings, folder = first
     report = attack.attack(settings, [folder])
     assert report.broken == {}
@@ -77,7 +93,7 @@ def test_the_files_as_written_withstand_the_attack(first: tuple[Settings, Path])
     assert report.digests[str(folder)] == store.checksums(folder)
 
 
-def test_each_format_gives_the_same_printed_cells_and_the_total_of_the_source(first: tuple[Settings, Path]) -> None:
+def test_d11_each_format_gives_the_same_printed_cells_and_the_total_of_the_source(first: tuple[Settings, Path]) -> None:
     settings, folder = first
     found = printed.read(settings, folder)
     assert found.contradictions == 0
@@ -139,19 +155,23 @@ def test_a_total_by_quarter_of_a_part_or_close_above_another_is_found(
     assert attack.attack(settings, [tmp_path / "r1"]).broken == ({rule: 1} if rule else {})
 
 
-def test_a_printed_primary_cell_is_found_in_the_files(first: tuple[Settings, Path], tmp_path: Path) -> None:
+def test_d12_whatever_withheld_cell_is_printed_the_files_are_found_out(
+    first: tuple[Settings, Path], tmp_path: Path
+) -> None:
+    """Every cell that this release withholds, small ones and those that protect them, printed one by one."""
     settings, folder = first
     values = PLAN.cube.sums(year())
-    withheld = [part for part, number in hotline_parts(folder).items() if not number]
-    small = []
-    for dimension, codes in withheld:
+    small, others = [], []
+    for number, (dimension, codes) in enumerate(part for part, shown in hotline_parts(folder).items() if not shown):
         named = dict(zip(dimension.split("_and_"), codes.split(" / "), strict=True))
-        small.append((dimension, codes, int(values[PLAN.cube.place[PLAN.cube.cell(**named)]])))
-    assert len(small) > 5
-    for number, (dimension, codes, count) in enumerate(small[::4]):
+        count = int(values[PLAN.cube.place[PLAN.cube.cell(**named)]])
         copy = only_csv(folder, tmp_path / str(number))
         rewrite(copy, dimension, codes, count)
-        assert not attack.attack(settings, [copy]).stands
+        (small if count < 5 else others).append(attack.attack(settings, [copy]).stands)
+    assert len(small) > 5
+    assert len(others) > 1
+    assert not any(small)
+    assert not any(others)
 
 
 def only_csv(folder: Path, copy: Path) -> Path:
@@ -177,7 +197,7 @@ def rewrite(folder: Path, dimension: str, part: str, count: int) -> None:
 
 
 @pytest.mark.parametrize(("change", "rule"), [(0, None), (1, attack.CHANGED), (4, attack.CHANGED), (5, None)])
-def test_an_earlier_figure_may_change_by_nothing_or_by_the_threshold(
+def test_d14_an_earlier_figure_may_change_by_nothing_or_by_the_threshold(
     first: tuple[Settings, Path], tmp_path: Path, change: int, rule: str | None
 ) -> None:
     settings, folder = first
@@ -189,7 +209,7 @@ def test_an_earlier_figure_may_change_by_nothing_or_by_the_threshold(
     assert attack.attack(settings, [one, two]).broken[attack.CHANGED] == (rule is not None)
 
 
-def test_another_pattern_in_a_second_release_is_found(first: tuple[Settings, Path], tmp_path: Path) -> None:
+def test_d14_another_pattern_in_a_second_release_is_found(first: tuple[Settings, Path], tmp_path: Path) -> None:
     settings, folder = first
     other = settings_at(tmp_path / "other")
     record = candidate.prepare_build(other, QUARTER, hotline_build(other, year()))
@@ -223,7 +243,7 @@ def test_a_correction_keeps_what_was_printed_and_what_was_withheld(again: tuple[
     assert [entry["release"] for entry in ledger.lines(settings)] == [f"{QUARTER}/r1", f"{QUARTER}/r2"]
 
 
-def test_two_truths_give_the_same_bytes_and_the_same_words(
+def test_d17_two_truths_give_the_same_bytes_and_the_same_words(
     again: tuple[Settings, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -250,16 +270,86 @@ def test_two_truths_give_the_same_bytes_and_the_same_words(
     assert told[0] == told[1]
 
 
-def test_the_same_cases_and_key_give_the_same_bytes(first: tuple[Settings, Path], tmp_path: Path) -> None:
+def test_d15_the_same_cases_and_key_give_the_same_bytes(first: tuple[Settings, Path], tmp_path: Path) -> None:
     settings = settings_at(tmp_path)
     record = candidate.prepare_build(settings, QUARTER, hotline_build(settings, year()))
     assert record["candidate_digest"] == store.read_json(first[1] / "manifest.json")["candidate_digest"]
 
 
+@pytest.mark.parametrize(("categorised", "waiting"), [(8, 0), (15, 0), (1, 7), (8, 7)])
+def test_d16_a_year_of_8_or_15_cases_ends_in_a_pack_that_stands(tmp_path: Path, categorised: int, waiting: int) -> None:
+    settings = settings_at(tmp_path)
+    counts = year(categorised)
+    counts[8, 0, 1, 3] = waiting
+    record = candidate.prepare_build(settings, QUARTER, hotline_build(settings, counts))
+    files = settings.place("candidates", str(QUARTER), record["candidate_digest"], "files")
+    assert attack.attack(settings, [files]).broken == {}
+    figures = printed.read(settings, files).figures
+    assert figures["grv_hrh_cases_reported", "jp", "ytd", str(QUARTER), "total", "ALL"][2] == categorised + waiting
+    shown = {part for part, number in hotline_parts(files).items() if number}
+    assert {part for part in shown if part[0] != "category"} == set()
+
+
+def test_d18_a_withheld_cell_has_no_number_and_one_mark_in_every_format(first: tuple[Settings, Path]) -> None:
+    settings, folder = first
+    found = printed.read(settings, folder)
+    with (folder / "tables" / "metric_values.csv").open(newline="") as stream:
+        withheld = {tuple(row[name] for name in CELL) for row in csv.DictReader(stream)
+                    if row["value_state"] == disclosure.SUPPRESSED}  # fmt: skip
+    assert len(withheld) > 10
+    for kind in ("csv", "parquet", "json", "xlsx", "html"):
+        assert {found.by_format[kind].get(cell, NOTHING) for cell in withheld} == {NOTHING}, kind
+    with (folder / "tables" / "grievance.csv").open(newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["value_state"] == disclosure.SUPPRESSED]
+    assert {(row["display_value"], row["target_value"]) for row in rows} == {("withheld", "")}
+    page = (folder / "index.html").read_text()
+    lines = [line for line in re.findall(r"<tr[^>]*data-part=.*?</tr>", page, re.DOTALL) if ">withheld<" in line]
+    assert len(lines) >= len(rows)
+    for line in lines:
+        assert not re.search(r"\d", re.sub(r"<[^>]*>", "", line)), "a number beside a withheld cell"
+    with zipfile.ZipFile(folder / "board_figures.xlsx") as book:
+        sheets = {name: book.read(name).decode() for name in book.namelist() if name.endswith(".xml")}
+    assert [name for name, text in sheets.items() if re.search("conditionalFormatting|sparkline|pivot", text)] == []
+
+
+def test_d18_the_number_of_withheld_cells_is_told_and_not_which_of_them_are_small(
+    first: tuple[Settings, Path],
+) -> None:
+    settings, folder = first
+    with (folder / "tables" / "metric_values.csv").open(newline="") as stream:
+        cells = {tuple(row[name] for name in CELL) for row in csv.DictReader(stream)
+                 if row["value_state"] == disclosure.SUPPRESSED}  # fmt: skip
+    pointer = settings.place("candidates", str(QUARTER), "current.json")
+    record = store.read_json(pointer.with_name(store.read_json(pointer)["candidate_digest"]) / "candidate.json")
+    assert record["withheld_cells"] == len(cells)
+    assert f"{len(cells)} cells" in re.sub(r"<[^>]*>", "", (folder / "index.html").read_text())
+    values = PLAN.cube.sums(year())
+    small = sum(
+        int(
+            values[
+                PLAN.cube.place[PLAN.cube.cell(**dict(zip(cell[4].split("_and_"), cell[5].split(" / "), strict=True)))]
+            ]
+        )
+        < 5
+        for cell in cells
+        if cell[0] in PLAN.metric_of.values()
+    )
+    assert 0 < small < len(cells)
+    told = " ".join(page_text(file) for file in sorted(folder.glob("*.html")))
+    assert not re.search(rf"\b({small}|{len(cells) - small}) (cells|of them)", told)
+    for sentence in re.split(r"(?<=[.!?])\s", told):
+        if "withheld" in sentence:
+            assert not re.search(r"\b(primary|secondary|complementary)\b", sentence, re.IGNORECASE)
+
+
+def page_text(file: Path) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", file.read_text()))
+
+
 # The ledger.
 
 
-def test_the_ledger_holds_what_was_printed_and_the_pattern_and_nothing_else(first: tuple[Settings, Path]) -> None:
+def test_d23_the_ledger_holds_what_was_printed_and_the_pattern_and_nothing_else(first: tuple[Settings, Path]) -> None:
     settings, folder = first
     (entry,) = ledger.lines(settings)
     assert set(entry) == {"release", "previous", "manifest_sha256", "cells", "hash"}
@@ -278,7 +368,7 @@ def prepare_again(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("damage", ["missing", "not a record", "another number", "a line twice", "another release"])
-def test_without_a_ledger_that_stands_nothing_is_prepared(again: tuple[Settings, Path], damage: str) -> None:
+def test_d14_without_a_ledger_that_stands_nothing_is_prepared(again: tuple[Settings, Path], damage: str) -> None:
     settings, folder = again
     file = ledger.file(settings)
     entry = json.loads(file.read_text())
@@ -333,7 +423,7 @@ def test_a_quarter_of_the_next_year_prints_totals_only(again: tuple[Settings, Pa
 # What stops, and in which words.
 
 
-def test_a_solver_that_fails_blocks_the_release_without_a_count(
+def test_d13_a_solver_that_fails_blocks_the_release_without_a_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = settings_at(tmp_path)
@@ -349,7 +439,7 @@ def test_a_solver_that_fails_blocks_the_release_without_a_count(
     assert not settings.place("candidates", str(QUARTER), "current.json").exists()
 
 
-def test_an_attack_that_runs_out_of_time_does_not_stand(first: tuple[Settings, Path]) -> None:
+def test_d13_an_attack_that_runs_out_of_time_does_not_stand(first: tuple[Settings, Path]) -> None:
     settings, folder = first
     assert attack.UNDECIDED in attack.attack(settings, [folder], seconds=0.0).broken
 
@@ -363,6 +453,30 @@ def test_a_code_outside_the_list_blocks_the_release_without_naming_it(tmp_path: 
         candidate.prepare_build(settings, QUARTER, build)
     assert "CANARY" not in str(stop.value)
     assert not re.search(r"\d", str(stop.value))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["identity = 'CANARY'", "category = null", "cases = -17", "cases = null", "cases = 9223372036854775807",
+     "quarter_number = 0"],
+)  # fmt: skip
+def test_d07_an_error_while_the_hotline_is_prepared_tells_no_value(
+    tmp_path: Path, fault: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(0)
+    settings = settings_at(tmp_path)
+    build = hotline_build(settings, year())
+    with duckdb.connect(str(settings.place("builds", str(QUARTER), build, "due_diligence.duckdb"))) as connection:
+        connection.execute(
+            f"update int_hotline_cube set {fault} where quarter_number = 2 and category = 'HUMAN_RELATIONS'"
+        )
+    with pytest.raises(HrddError) as stop:
+        candidate.prepare_build(settings, QUARTER, build)
+    said = str(stop.value) + caplog.text + "".join(capfd.readouterr())
+    assert "CANARY" not in said
+    assert not re.search(r"\d", said)
+    assert stop.value.__cause__ is None
+    assert not settings.place("candidates", str(QUARTER), "current.json").exists()
 
 
 def test_a_release_with_another_programme_does_not_stand(first: tuple[Settings, Path], tmp_path: Path) -> None:
@@ -437,7 +551,7 @@ def test_the_hotlines_contracts_have_no_column_for_a_person_or_a_story() -> None
         assert [column["name"] for column in table["properties"] if words.search(column["name"])] == []
 
 
-def test_the_analysts_database_holds_printed_cells_of_the_hotline_only(first: tuple[Settings, Path]) -> None:
+def test_d22_the_analysts_database_holds_printed_cells_of_the_hotline_only(first: tuple[Settings, Path]) -> None:
     settings, folder = first
     with duckdb.connect(str(settings.place("mart", "due_diligence.duckdb").resolve()), read_only=True) as mart:
         tables = {name for (name,) in mart.execute("select table_name from duckdb_tables()").fetchall()}
@@ -627,7 +741,7 @@ def test_what_lies_between_two_totals_moves_by_nothing_or_by_the_threshold(
     assert attack.attack(settings, [one, pack(tmp_path / "r2", again)]).stands
 
 
-def test_who_reads_what_is_published_can_select_no_case_and_no_unprotected_count(
+def test_d22_who_reads_what_is_published_can_select_no_case_and_no_unprotected_count(
     first: tuple[Settings, Path],
 ) -> None:
     """Check 22: the analysts' database has nothing of the build beside what was released. That its own database is
@@ -643,7 +757,7 @@ def test_who_reads_what_is_published_can_select_no_case_and_no_unprotected_count
     assert not [sql for (sql,) in views if re.search(r"read_parquet|read_csv|attach", sql, re.IGNORECASE)]
 
 
-def test_the_ledger_only_grows_and_each_line_holds_the_one_before(again: tuple[Settings, Path]) -> None:
+def test_d22_the_ledger_only_grows_and_each_line_holds_the_one_before(again: tuple[Settings, Path]) -> None:
     """Check 22: a second release adds a line and changes no byte of the first."""
     settings, _ = again
     before = ledger.file(settings).read_bytes()

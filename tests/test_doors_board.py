@@ -11,7 +11,7 @@ import duckdb
 import pytest
 import yaml
 
-from expectations import board_door
+from expectations import attack, board_door, intervals
 from expectations.bounds import bounds
 from pipeline import store
 from pipeline.database import connect, quoted
@@ -508,6 +508,31 @@ def test_a_byte_that_changes_after_a_passing_verdict_is_stopped(folder: Folder) 
     flip_a_bit(place / "files" / "index.html")
     with pytest.raises(GateFailed, match="ExpectTheBytesOfTheCandidate"):
         board_door.check_candidate(folder.settings, QUARTER)
+
+
+@pytest.mark.parametrize("end", ["out of time", "killed", "without a status"])
+def test_d13_an_attack_that_does_not_end_blocks_the_release_and_says_no_count(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    place = folder.write()
+    whole = attack.attack
+
+    def cut_short(*given: Any, **options: Any) -> attack.Report:
+        if end == "killed":
+            raise MemoryError(MARKER)
+        return whole(*given, **options, seconds=0.0 if end == "out of time" else 60.0)
+
+    monkeypatch.setattr(attack, "attack", cut_short)
+    if end == "without a status":
+        monkeypatch.setattr(intervals.highspy.Highs, "getModelStatus", lambda _: intervals.highspy.HighsModelStatus)
+    with pytest.raises(GateFailed, match="ExpectNoAttackToSucceed") as stopped:
+        board_door.check_candidate(folder.settings, QUARTER)
+    verdict = store.read_json(place / "verdict.json")
+    [told] = [check for check in verdict["checks"] if check["check"] == "ExpectNoAttackToSucceed"]
+    assert not verdict["passed"]
+    assert MARKER not in f"{stopped.value}{verdict}"
+    assert told["status"] == ("error" if end == "killed" else "failed")
+    assert end == "killed" or attack.UNDECIDED in told["found"] + told["subject"]
 
 
 def test_without_a_candidate_nothing_passes(folder: Folder) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import gzip
 import hashlib
 import json
 import os
@@ -11,12 +12,13 @@ import re
 import secrets
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from typing import Any
 import duckdb
 import psutil
 import psycopg2
+import pypdf
 import pytest
 from test_server import Postgres
 
@@ -48,6 +51,7 @@ class Launcher:
         self.data = data
         environment = os.environ | {"HRDD_DATA": str(data), "PYTHONUNBUFFERED": "1", "COLUMNS": "200"} | environment
         environment.pop("AIRFLOW_HOME", None)
+        self.environment = environment
         self.process = subprocess.Popen(
             [sys.executable, "-m", "events.local", command, *options],
             cwd=PROJECT,
@@ -125,7 +129,7 @@ def headline(data: Path) -> dict[str, dict[str, str]]:
 def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Launcher]:
     """The sample year, taken to its release by one command."""
     data = tmp_path_factory.mktemp("released")
-    launcher = Launcher(data)
+    launcher = Launcher(data, TMPDIR=str(tmp_path_factory.mktemp("scratch")))
     assert launcher.end() == 0, launcher.text
     return data, launcher
 
@@ -174,20 +178,86 @@ def test_nothing_is_left_running(released: tuple[Path, Launcher]) -> None:
     assert launcher.left() == []
 
 
-def written_as(secret: str) -> list[bytes]:
-    """The ways in which a text may lie in a file."""
-    plain = secret.encode()
-    encoded = base64.b64encode(plain).rstrip(b"=")[:-1]  # the last sign depends on what follows
+HEX = re.compile(rb"[0-9a-f]{32,}")
+ENCODED = re.compile(rb"[A-Za-z0-9+/]{8,}")
+
+
+class Canaries:
+    """Words that may lie nowhere: as they are, in UTF-16, base64 or hexadecimal, or as their SHA-256."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        known = {word.encode() for word in words}
+        keyed = {word for word in known if HEX.fullmatch(word)}  # a pseudonym looks like any other digest
+        self.digests = {hashlib.sha256(word).hexdigest().encode() for word in known} | keyed
+        plain = sorted(known - keyed)
+        # A search for what all begin with, and only there for each of them, is a hundred times as fast.
+        alike = [one == other for one, other in zip(plain[0], plain[-1], strict=False)]
+        start = plain[0][: alike.index(False) if False in alike else len(alike)]
+        ends = b"|".join(re.escape(word.removeprefix(start)) for word in plain)
+        self.words = re.compile(re.escape(start) + b"(?:" + ends + b")")
+
+    def are_in(self, content: bytes) -> bool:
+        return any(self._are_read_in(reading) for reading in self._readings(content))
+
+    def _readings(self, content: bytes) -> Iterator[bytes]:
+        yield content
+        yield content.replace(b"\0", b"")
+        for run in ENCODED.findall(content):
+            for start in range(4):
+                yield base64.b64decode(run[start : len(run) - ((len(run) - start) % 4 == 1)] + b"==")
+            if re.fullmatch(rb"[0-9a-f]+", run):
+                yield from (bytes.fromhex(run[start : len(run) - (len(run) - start) % 2].decode()) for start in (0, 1))
+
+    def _are_read_in(self, text: bytes) -> bool:
+        windows = (
+            run[start : start + size]
+            for run in HEX.findall(text)
+            for size in (32, 64)
+            for start in range(len(run) - size + 1)
+        )
+        return bool(self.words.search(text)) or any(window in self.digests for window in windows)
+
+
+def test_d01_a_canary_is_seen_in_every_way_in_which_it_may_be_written() -> None:
+    canaries, secret = Canaries(["HC-20001", "HC-20017", "7664e65aa71e4f5efb0714ea63ec1301"]), b"HC-20017"
+    written = [secret, secret.decode().encode("utf-16-le"), secret.hex().encode(), b"7664e65aa71e4f5efb0714ea63ec1301"]
+    written += [base64.b64encode(b"-" * shift + secret + b"-" * more) for shift in range(3) for more in range(3)]
+    written += [hashlib.sha256(secret).hexdigest().encode(), base64.b64encode(written[3])]
+    for form in written:
+        assert canaries.are_in(b'{"x": "' + form + b'"}'), form
+        assert not canaries.are_in(b'{"x": "' + form[:3] + b"-" + form[3:-2] + b'"}')
+
+
+def contents(file: Path) -> Iterator[bytes]:
+    """A file's bytes, and what lies compressed in it: parts of an archive, values of a table, the words of a PDF."""
+    yield file.read_bytes()
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as book:
+            yield from (book.read(name) for name in book.namelist())
+    elif file.suffix == ".gz":
+        yield gzip.decompress(file.read_bytes())
+    elif file.suffix == ".pdf":
+        yield "".join(page.extract_text() for page in pypdf.PdfReader(file).pages).encode()
+    elif file.suffix == ".parquet":
+        with duckdb.connect() as connection:
+            yield repr(connection.execute("from read_parquet($1)", [str(file)]).fetchall()).encode()
+    elif file.suffix == ".duckdb":
+        with duckdb.connect(str(file), read_only=True) as connection:
+            for (table,) in connection.execute("select table_name from duckdb_tables()").fetchall():
+                yield repr(connection.execute(f'from "{table}"').fetchall()).encode()
+
+
+def holding(data: Path, closed: set[str], found: Callable[[bytes], object]) -> list[str]:
+    """The files outside the closed layers in whose contents something is found."""
+    files = [file for file in sorted(data.rglob("*")) if file.is_file() and not file.is_symlink()]
     return [
-        plain,
-        secret.encode("utf-16-le"),
-        encoded,
-        plain.hex().encode(),
-        hashlib.sha256(plain).hexdigest().encode(),
+        file.relative_to(data).as_posix()
+        for file in files
+        if file.relative_to(data).parts[0] not in closed and any(found(text) for text in contents(file))
     ]
 
 
-def test_no_case_is_in_anything_that_a_run_leaves_for_others(released: tuple[Path, Launcher]) -> None:
+def test_d01_no_case_is_in_anything_that_a_run_leaves_for_others(released: tuple[Path, Launcher]) -> None:
     """Canaries: the id of every case and its pseudonym, in every byte beside the closed layers of the pipeline."""
     data, launcher = released[0], released[1]
     with duckdb.connect() as connection:
@@ -199,21 +269,62 @@ def test_no_case_is_in_anything_that_a_run_leaves_for_others(released: tuple[Pat
         ).fetchall()
     keys = sorted(key for (key,) in found_keys)
     assert len(keys) > 400
-    canary = re.compile(b"|".join(re.escape(form) for key in keys for form in written_as(key)))
-    assert all(canary.search(form) for form in written_as(keys[0]))
+    canaries = Canaries(keys)
     closed = {"landing", "landed", "raw", "quarantine", "builds"}
-    files = [file for file in data.rglob("*") if file.is_file() and file.relative_to(data).parts[0] not in closed]
-    assert {file.relative_to(data).parts[0] for file in files} >= {"releases", "candidates", "mart", "airflow"}
-    found = []
-    for file in files:
-        contents = [file.read_bytes()]
-        if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as book:
-                contents += [book.read(name) for name in book.namelist()]
-        if any(canary.search(content) for content in contents):
-            found.append(file.relative_to(data).as_posix())
-    assert found == []
-    assert not canary.search(launcher.text.encode())
+    assert {place.name for place in data.iterdir()} - closed >= {"releases", "candidates", "mart", "airflow"}
+    assert holding(data, closed, canaries.are_in) == []
+    assert not canaries.are_in(launcher.text.encode())
+    # The scan sees what lies compressed: the same canaries are found where they may be.
+    assert any(name.endswith(".parquet") for name in holding(data / "raw" / "hotline", set(), canaries.are_in))
+
+
+def test_d19_what_a_task_hands_on_is_an_id_a_digest_or_a_count_of_what_is_printed(
+    released: tuple[Path, Launcher],
+) -> None:
+    with closing(sqlite3.connect(released[0] / "airflow" / "airflow.db")) as connection:
+        rows = connection.execute("select dag_id, task_id, key, value from xcom").fetchall()
+    handed: dict[tuple[str, str], set[str]] = {}
+    for dag, task, key, value in rows:
+        content = json.loads(str(value))  # SQLite gives a bare number back as one
+        handed.setdefault((dag, task), set()).update(content if key == "return_value" else {key})
+        parts = content.values() if isinstance(content, dict) else [content]
+        assert len(str(value)) < 300
+        for part in parts:
+            texts = part if isinstance(part, list) else [] if isinstance(part, int) else [part]
+            assert all(re.fullmatch(r"[\w./-]{1,64}", text) for text in texts)
+    assert handed == {
+        ("land_extracts", "land"): {"files"},
+        ("land_extracts", "load"): {"extracts", "records", "quarantined"},
+        ("land_extracts", "check"): {"extracts", "checks"},
+        ("land_extracts", "announce"): {"quarters"},
+        ("build_mart", "build"): {"quarter", "build_id"},
+        ("prepare_candidate", "prepare"): {"quarter", "candidate_digest", "files", "withheld_cells"},
+        ("check_board_gate", "check"): {"quarter", "candidate_digest", "checks"},
+        ("check_board_gate", "approve"): {"decision", "candidate_digest"},
+        ("publish_board_release", "publish"): {"release", "manifest_digest"},
+    }
+
+
+def test_d20_what_great_expectations_leaves_has_rules_and_counts_and_no_value(released: tuple[Path, Launcher]) -> None:
+    data, launcher = released
+    verdicts = [*data.rglob("*.verdict.json"), *data.rglob("verdict.json")]
+    assert len(verdicts) > 50
+    for file in verdicts:
+        for check in store.read_json(file)["checks"]:
+            assert check.keys() == {"check", "subject", "loudness", "status", "found", "expected", "rule", "next"}
+    words = re.compile(rb"unexpected_|observed_value|partial_unexpected|gx/uncommitted|data_docs")
+    assert holding(data, {"landing", "landed", "quarantine", "builds"}, words.search) == []
+    assert not words.search(launcher.text.encode())
+
+
+def test_d21_no_scratch_file_and_no_core_is_left_and_no_query_is_echoed(released: tuple[Path, Launcher]) -> None:
+    data, launcher = released
+    assert list(Path(launcher.environment["TMPDIR"]).rglob("*")) == []
+    left = re.compile(r"^core(\.\d+)?$|\.tmp$|\.wal$|^\.put-|^tmp")
+    assert [file for file in data.rglob("*") if left.search(file.name)] == []
+    said = [file.read_text(errors="replace") for file in (data / "airflow" / "logs").rglob("*") if file.is_file()]
+    echo = re.compile(r"(?i)\bselect\b.{1,200}\b(from|case_id)\b|read_parquet|stg_hotline")
+    assert [echo.search(text) for text in [*said, launcher.text] if echo.search(text)] == []
 
 
 def test_no_secret_reaches_a_log(released: tuple[Path, Launcher]) -> None:
@@ -466,11 +577,14 @@ def test_late_files_forgery_and_a_rejection_change_no_release(airflow: Airflow) 
         assert refused(airflow, None, "GET", "/releases/" + elsewhere) in (401, 403, 404)
 
 
-def test_a_refused_file_is_told_in_four_parts_and_touches_no_release(copy: Path) -> None:
+def test_d01_a_refused_file_is_told_in_four_parts_and_touches_no_release(copy: Path) -> None:
+    columns = ("narrative", "reporter_name", "email", "phone", "subject", "site", "attachment", "who")
+    told = {column: f"CANARY-{secrets.token_hex(8)}" for column in columns}
     before = released_bytes(copy)
     broken = copy / "landing" / "hotline" / "gossip" / "x.csv"
     broken.parent.mkdir()
-    broken.write_text("who,what\n")
+    broken.write_text(f"who,what\n{told['who']},{told['narrative']}\n")
+    report = story(copy, told)
     launcher = Launcher(copy)
     assert launcher.end() == 3, launcher.text
     for part in ("found", "expected", "rule", "next"):
@@ -478,9 +592,26 @@ def test_a_refused_file_is_told_in_four_parts_and_touches_no_release(copy: Path)
     assert launcher.left() == []
     assert released_bytes(copy) == before
     broken.unlink()
+    report.unlink()
     again = Launcher(copy)
     assert again.end() == 0, again.text
     assert released_bytes(copy) == before
+    # Check 1: what the refused report told is in no byte that is left, not even in the closed layers.
+    canaries = Canaries(told.values())
+    assert (copy / "airflow" / "airflow.db").exists()
+    assert holding(copy, {"builds", "landing", "landed"}, canaries.are_in) == []
+    assert holding(copy / "landed" / "hotline", set(), canaries.are_in) == []
+    assert not canaries.are_in((launcher.text + again.text).encode())
+
+
+def story(data: Path, told: dict[str, str]) -> Path:
+    """The cases of the sample year, sent once more with what nobody may collect."""
+    [sent] = (data / "landing" / "hotline" / "case").glob("*.csv")
+    header, *rows = sent.read_text().splitlines()
+    more = [f"{row},{','.join(told.values())}" for row in rows[:5]]
+    file = sent.with_name("with_stories.csv")
+    file.write_text("\n".join([",".join([header, *told]), *more]) + "\n")
+    return file
 
 
 def test_a_missing_family_is_named_and_the_run_goes_on_once_it_comes(tmp_path: Path) -> None:
