@@ -18,8 +18,9 @@ def _pages() -> tuple[list[Any], list[Any]]:
     # Every component imports every plugin; only the API server has a use for a page.
     if "api-server" not in sys.argv:
         return [], []
-    from portal.page import APP, VIEW
+    from portal.page import APP, VIEW, begin
 
+    begin()
     return [APP], [VIEW]
 
 

@@ -221,7 +221,8 @@ def _from_html(_: Settings, __: Path, content: bytes) -> Iterator[Row]:
 
 
 class _Page(HTMLParser):
-    """Table rows that say which cell they are about, and the exact numbers in their ``data`` elements."""
+    """Table rows, and cells of a table of quarters, that say which figure they are about, and the exact numbers in
+    their ``data`` elements."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -230,7 +231,7 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = dict(attrs)
-        if tag == "tr":
+        if tag == "tr" or (tag == "td" and "data-perimeter" in said):
             self.is_figure = "data-perimeter" in said
             if self.is_figure:
                 self.rows.append(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ from pipeline.errors import HrddError
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
 from portal.compare import compare
-from portal.shelf import Pack, Shelf, candidate, shelf
+from portal.shelf import BeingVerified, Pack, Shelf, candidate, prove, proven
 from publish import feed, page, viewings
 from publish.board import Board, Row
+from publish.dictionary import THEMES
 from publish.wording import LANGUAGES, Words, words_in
 
 NAME = "Releases"
@@ -35,6 +37,7 @@ PREFIX = "/releases"
 PAGES = (Path(__file__).resolve().parent / "pages",)
 DECIDE = "/required_actions"  # Airflow's own page of the gates that wait for an answer
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+AGAIN = 1  # seconds after which a page that waits for its proof asks again
 HEADERS = {
     "Cache-Control": "private, no-store",
     "X-Content-Type-Options": "nosniff",
@@ -74,7 +77,7 @@ app = FastAPI(title=NAME, docs_url=None, redoc_url=None, openapi_url=None)
 def home(request: Request, user: GetUserDep) -> Response:
     """The newest figures, every quarter, and, for those who decide, what waits."""
     settings, asked = Settings.load(), _Asked(request)
-    lying = shelf(settings)
+    lying = proven(settings)
     newest = lying.newest()
     latest = newest[max(newest)] if newest else None
     given = asked.frame(settings, signed_in=user.get_name())
@@ -98,7 +101,7 @@ def waiting_candidate(request: Request, user: GetUserDep, quarter: str, digest: 
     settings, asked = Settings.load(), _Asked(request)
     pack = _candidate(settings, user, quarter, digest)
     now, board = standing(settings, pack.quarter), pack.board()
-    lying = shelf(settings)
+    lying = proven(settings)
     last = lying.releases and (lying.newest().get(pack.quarter) or lying.newest()[max(lying.newest())])
     given = asked.context(pack, f"{PREFIX}/candidates/{quarter}/{digest}/")
     return asked.page(
@@ -122,7 +125,25 @@ def candidate_figure(request: Request, user: GetUserDep, quarter: str, digest: s
     settings, asked = Settings.load(), _Asked(request)
     pack = _candidate(settings, user, quarter, digest)
     given = asked.context(pack, f"{PREFIX}/candidates/{quarter}/{digest}/")
-    return asked.page("figure.html", given, pack=pack, row=_headline(pack.board(), metric_id), is_candidate=True)
+    lying = proven(settings)
+    last = lying.releases and (lying.newest().get(pack.quarter) or lying.newest()[max(lying.newest())])
+    return asked.page(
+        "figure.html",
+        given,
+        pack=pack,
+        row=_figure(pack.board(), metric_id),
+        changes=compare(last, pack.board(), asked.words) if last else None,
+        is_candidate=True,
+    )
+
+
+@app.get("/candidates/{quarter}/{digest}/themes/{theme}", dependencies=INSIDER)
+def candidate_theme(request: Request, user: GetUserDep, quarter: str, digest: str, theme: str) -> Response:
+    """Every figure of a theme of a candidate."""
+    settings, asked = Settings.load(), _Asked(request)
+    pack = _candidate(settings, user, quarter, digest)
+    given = asked.context(pack, f"{PREFIX}/candidates/{quarter}/{digest}/")
+    return asked.page("theme.html", given, pack=pack, theme=_theme(theme), is_candidate=True)
 
 
 @app.get("/candidates/{quarter}/{digest}/{path:path}", dependencies=INSIDER)
@@ -135,7 +156,7 @@ def candidate_file(user: GetUserDep, quarter: str, digest: str, path: str, bom: 
 def newest_first() -> Response:
     """The Atom feed, of the releases that prove themselves."""
     settings = Settings.load()
-    folders = [pack.home for pack in shelf(settings).releases]
+    folders = [pack.home for pack in proven(settings).releases]
     content = feed.feed(settings.company, folders, is_sample=settings.is_sample)
     return Response(content, media_type="application/atom+xml", headers=HEADERS)
 
@@ -144,7 +165,7 @@ def newest_first() -> Response:
 @app.get("/{quarter}/", dependencies=READER)
 def quarter_in_force(request: Request, quarter: str) -> Response:
     """The way to a quarter's release in force."""
-    found = [pack for pack in shelf(Settings.load()).releases if str(pack.quarter) == quarter]
+    found = [pack for pack in proven(Settings.load()).releases if str(pack.quarter) == quarter]
     if not found:
         raise HTTPException(404)
     return RedirectResponse(f"{PREFIX}/{found[-1].name}/{_Asked(request).query}", 302, HEADERS)
@@ -154,7 +175,7 @@ def quarter_in_force(request: Request, quarter: str) -> Response:
 def release(request: Request, quarter: str, revision: str) -> Response:
     """A release: its headline figures against their targets, its files, its proof and its notes."""
     settings, asked = Settings.load(), _Asked(request)
-    lying = shelf(settings)
+    lying = proven(settings)
     pack = _release(lying, quarter, revision)
     return asked.page("release_page.html", asked.context(pack, f"{PREFIX}/{pack.name}/"), **_around(lying, pack))
 
@@ -163,25 +184,36 @@ def release(request: Request, quarter: str, revision: str) -> Response:
 def figure(request: Request, quarter: str, revision: str, metric_id: str) -> Response:
     """One figure: over the quarters, by perimeter and dimension, with its definition and everything said about it."""
     settings, asked = Settings.load(), _Asked(request)
-    lying = shelf(settings)
+    lying = proven(settings)
     pack = _release(lying, quarter, revision)
-    row = _headline(pack.board(), metric_id)
+    row = _figure(pack.board(), metric_id)
     others = [other for other in lying.newest().values() if metric_id in other.record["metric_versions"]]
     return asked.page(
         "figure.html",
         asked.context(pack, f"{PREFIX}/{pack.name}/"),
         row=row,
         said=lambda row: _said(lying, row, asked),
+        changes=None,
         others=sorted(others, key=lambda other: other.quarter, reverse=True),
         is_candidate=False,
         **_around(lying, pack),
     )
 
 
+@app.get("/{quarter}/{revision}/themes/{theme}", dependencies=READER)
+def theme(request: Request, quarter: str, revision: str, theme: str) -> Response:
+    """Every figure of a theme, the headline's and all others, with its definition and its quarters."""
+    settings, asked = Settings.load(), _Asked(request)
+    lying = proven(settings)
+    pack = _release(lying, quarter, revision)
+    given = asked.context(pack, f"{PREFIX}/{pack.name}/")
+    return asked.page("theme.html", given, theme=_theme(theme), is_candidate=False, **_around(lying, pack))
+
+
 @app.get("/{quarter}/{revision}/{path:path}", dependencies=READER)
 def file(quarter: str, revision: str, path: str, bom: bool = False) -> Response:
     """One file of a release, compared with its checksum; ``bom`` puts a byte order mark before a CSV file."""
-    return _file(_release(shelf(Settings.load()), quarter, revision), path, bom)
+    return _file(_release(proven(Settings.load()), quarter, revision), path, bom)
 
 
 @app.get("/{path:path}", dependencies=READER)
@@ -221,6 +253,7 @@ class _Asked:
             | {
                 "live": True,
                 "figure_link": lambda row: f"{root}figures/{row['metric_id']}{self.query}",
+                "theme_link": lambda theme: f"{root}themes/{theme}{self.query}",
                 "notes_link": f"{root}{self.query}#notes",
             }
         )
@@ -250,11 +283,16 @@ def _candidate(settings: Settings, user: Any, quarter: str, digest: str) -> Pack
     return found
 
 
-def _headline(board: Board, metric_id: str) -> Row:
-    row = next((row for row in board.tables["headline"].rows if row["metric_id"] == metric_id), None)
-    if row is None:
+def _figure(board: Board, metric_id: str) -> Row:
+    if metric_id not in board.metrics:
         raise HTTPException(404)
-    return row
+    return board.figure(metric_id)
+
+
+def _theme(theme: str) -> str:
+    if theme not in THEMES:
+        raise HTTPException(404)
+    return theme
 
 
 def _file(pack: Pack, path: str, bom: bool) -> Response:
@@ -296,6 +334,16 @@ def _said(lying: Shelf, row: Row, asked: _Asked) -> list[dict[str, Any]]:
     return told
 
 
+@app.exception_handler(BeingVerified)
+def being_verified(request: Request, _: BeingVerified) -> Response:
+    """The releases are not all proven yet: the page asks again by itself, and shows nothing meanwhile."""
+    words = _Asked(request).words
+    parts = {part: words(f"stop.verifying_{part}") for part in ("found", "expected", "next")}
+    answer = _stop(request, 503, words("stop.verifying"), parts)
+    answer.headers.update({"Retry-After": str(AGAIN), "Refresh": str(AGAIN)})
+    return answer
+
+
 @app.exception_handler(HrddError)
 def stopped(request: Request, stop: HrddError) -> Response:
     """A rule stopped the page; it is told in its four parts, and nothing of the folder is."""
@@ -325,6 +373,12 @@ def _stop(
     return asked.page(
         "stop.html", given, status, headline=headline, parts=dict(parts), target=target, signs_in=signs_in
     )
+
+
+def begin() -> None:
+    """What the server does when it starts: verify the releases before the first reader asks."""
+    with suppress(HrddError):  # settings that cannot be read stop every page, and it says why
+        prove(Settings.load())
 
 
 APP = {"app": app, "url_prefix": PREFIX, "name": NAME}

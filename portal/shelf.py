@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from publish.manifest import APPROVAL, NAME, VERDICT
 from publish.verify import verify
 
 CANDIDATE = "candidate.json"
+FEW = 2  # so many releases that were never verified are verified while the reader waits
+PATIENCE = 0.2  # seconds that a reader waits for more of them; the bar for a page is 0.3
 Cell = tuple[str, str, str, str]
 
 
@@ -75,6 +78,10 @@ class Broken:
     found: str
 
 
+class BeingVerified(Exception):
+    """The releases are being verified, and nothing can be shown yet."""
+
+
 @dataclass(frozen=True)
 class Shelf:
     """All releases in place, oldest first, and what lies there and is none."""
@@ -101,7 +108,8 @@ class Shelf:
     def said(self, row: Row) -> list[tuple[Pack, Row]]:
         """What each release said of the figure in a row, in the order in which they were released."""
         cell = _cell(row)
-        told = [(pack, _trend(pack).get(cell)) for pack in self.releases if str(pack.quarter) >= row["fiscal_quarter"]]
+        since = [pack for pack in self.releases if str(pack.quarter) >= row["fiscal_quarter"]]
+        told = [(pack, _trend(pack, row["metric_id"]).get(cell)) for pack in since]
         told.sort(key=lambda pair: (pair[0].record["released_at"], pair[0].quarter, pair[0].revision))
         return [(pack, found) for pack, found in told if found]
 
@@ -110,13 +118,38 @@ def shelf(settings: Settings) -> Shelf:
     """Look at every folder in the place of a release."""
     good, bad = [], []
     for quarter, folder in _places(settings.place("releases")):
-        name = f"{quarter}/{folder.name}"
-        try:
-            good.append(_proven(folder, quarter, name, keys.trusted(settings)))
-        except HrddError as stop:
-            bad.append(Broken(name, stop.found))
+        found = _judged(folder, quarter, keys.trusted(settings))
+        if isinstance(found, Pack):
+            good.append(found)
+        else:
+            bad.append(found)
     good.sort(key=lambda pack: (pack.quarter, pack.revision))
     return Shelf(tuple(good), tuple(bad))
+
+
+def proven(settings: Settings) -> Shelf:
+    """The shelf for a reader who waits: a few new releases are verified at once, many in the background.
+
+    Raises BeingVerified where that takes longer than a reader should wait; nothing is shown before it is done.
+    """
+    new = [folder for _, folder in _places(settings.place("releases")) if folder not in _known]
+    if len(new) <= FEW:
+        return shelf(settings)
+    try:
+        return prove(settings).result(timeout=PATIENCE)
+    except TimeoutError:
+        raise BeingVerified from None
+
+
+def prove(settings: Settings) -> Future[Shelf]:
+    """Begin to verify every release, in a thread of this process; what is proven then is remembered."""
+    return _prover(os.getpid()).submit(shelf, settings)
+
+
+@cache
+def _prover(_process: int) -> ThreadPoolExecutor:
+    # One for each process: a thread does not live on in a process that was forked from this one.
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="proof-of-releases")
 
 
 def candidate(settings: Settings, quarter: FiscalQuarter) -> Pack | None:
@@ -147,24 +180,33 @@ def _places(home: Path) -> Iterator[tuple[FiscalQuarter, Path]]:
             yield quarter, folder
 
 
-_known: dict[Path, tuple[tuple[Any, ...], Pack]] = {}
+_known: dict[Path, tuple[tuple[Any, ...], Pack | Broken]] = {}
 
 
-def _proven(folder: Path, quarter: FiscalQuarter, name: str, trusted: keys.PublicKeys | None) -> Pack:
-    """The release in a folder, verified; from memory as long as no file of it was touched and the same keys count."""
+def _judged(folder: Path, quarter: FiscalQuarter, trusted: keys.PublicKeys | None) -> Pack | Broken:
+    """What a folder is, verified; from memory as long as no file of it was touched and the same keys count."""
     print_now = (repr(trusted), *_print(folder))
     kept = _known.get(folder)
     if kept and kept[0] == print_now:
         return kept[1]
     _known.pop(folder, None)
+    name = f"{quarter}/{folder.name}"
+    found: Pack | Broken
+    try:
+        found = _verified(folder, quarter, name, trusted)
+    except HrddError as stop:
+        found = Broken(name, stop.found)
+    _known[folder] = (print_now, found)
+    return found
+
+
+def _verified(folder: Path, quarter: FiscalQuarter, name: str, trusted: keys.PublicKeys | None) -> Pack:
     verify(folder, trusted)
     manifest = store.read_json(folder / NAME)
     if manifest["release"] != name:
         raise _doubt(name, f"the files of {manifest['release']}", "the release that its folder is named for")
     sums = {**manifest["files"], NAME: store.sha256_file(folder / NAME)}
-    pack = Pack(name, quarter, folder, sums, manifest, _record(folder / VERDICT), _record(folder / APPROVAL))
-    _known[folder] = (print_now, pack)
-    return pack
+    return Pack(name, quarter, folder, sums, manifest, _record(folder / VERDICT), _record(folder / APPROVAL))
 
 
 def _print(folder: Path) -> Iterator[tuple[Any, ...]]:
@@ -187,10 +229,10 @@ def _board(pack: Pack) -> Board:
         raise _doubt(pack.name, "files of another version of this project", "files that this version wrote") from None
 
 
-@lru_cache(maxsize=400)
-def _trend(pack: Pack) -> dict[Cell, Row]:
+@lru_cache(maxsize=4000)
+def _trend(pack: Pack, metric_id: str) -> dict[Cell, Row]:
     names = ("metric_id", "fiscal_quarter", "value", "display_value", "value_state", "unit")
-    rows = datapackage.rows(pack.read("tables/trend.csv"))
+    rows = datapackage.rows(pack.read("tables/trend.csv"), metric_id)
     return {_cell(row): {name: row[name] for name in names} for row in rows}
 
 

@@ -11,13 +11,17 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from publish.companies import COMPANY
 from publish.dictionary import COLUMNS, TABLES, THEMES, Column, Published
+from publish.programme import programme
 from publish.wording import Words, words_in
 
 if TYPE_CHECKING:
     from publish.diff import Revision
 
 Row = dict[str, Any]
+
+NOT_GIVEN = "NOT_GIVEN"
 
 ENGLISH = words_in("en")
 SAMPLE_MARK, SAMPLE_SENTENCE = ENGLISH("sample.mark"), ENGLISH("sample.sentence")
@@ -84,13 +88,92 @@ class Board:
         """A moment as readers write it, in the company's time zone."""
         return words.moment(moment, self.timezone)
 
+    @cached_property
+    def _histories(self) -> dict[str, list[Row]]:
+        return _by_metric(self.tables["trend"].rows)
+
     def history(self, metric_id: str) -> list[Row]:
-        """The headline figure of one metric, quarter by quarter."""
-        return [row for row in self.tables["trend"].rows if row["metric_id"] == metric_id]
+        """The figure of one metric in its headline perimeter, quarter by quarter."""
+        return self._histories.get(metric_id, [])
+
+    @cached_property
+    def _by_company(self) -> dict[str, list[Row]]:
+        return _by_metric([row for row in self.tables["metric_values"].rows if row["dimension"] == COMPANY])
+
+    def by_company(self, metric_id: str) -> list[Row]:
+        """What the release says of one metric by company, every quarter of it, with what a printed row needs."""
+        metric = self.metrics[metric_id]
+        said = {name: metric[name] for name in ("title", "unit")}
+        return [
+            {**row, **said, "display_value": _printed(row, metric)}
+            for row in self._by_company.get(metric_id, [])
+            if row["basis"] == metric["basis"]
+        ]
+
+    @cached_property
+    def companies(self) -> dict[str, str]:
+        """The name of each company by its code, as it is called now."""
+        return {entity["entity_code"]: entity["name"] for entity in self.tables["dim_entity"].rows}
+
+    def figure(self, metric_id: str) -> Row:
+        """The one figure that stands for a metric in the release's quarter; one without a value if it is not given."""
+        metric = self.metrics[metric_id]
+        where = (metric["headline_perimeter"], metric["basis"], "total")
+        for row in self.theme_rows(metric["theme"], metric_id):
+            if (row["perimeter"], row["basis"], row["dimension"]) == where:
+                return row
+        return {
+            **dict.fromkeys(COLUMNS),
+            **{name: metric[name] for name in ("metric_id", "title", "unit", "basis")},
+            "perimeter": metric["headline_perimeter"],
+            "fiscal_quarter": self.quarter,
+            "display_value": "not given",
+            "target_status": "NO_TARGET" if metric["target_direction"] == "none" else "NOT_COMPARABLE",
+            "value_state": NOT_GIVEN,
+            "dimension": "total",
+            "dimension_value": "ALL",
+        }
+
+    @staticmethod
+    def why_not_given(metric_id: str) -> str:
+        """Why a release has no figure of a metric: what the programme of tables says of it, or that it is too near to
+        another figure."""
+        plan = programme()
+        if metric_id in plan.never:
+            return "never"
+        return "yearly" if metric_id in plan.yearly else "near"
+
+    def of_theme(self, theme: str) -> list[Row]:
+        """The figure of every metric of a theme, in its reading order."""
+        return [self.figure(metric_id) for metric_id, metric in self.metrics.items() if metric["theme"] == theme]
+
+    @cached_property
+    def _themes(self) -> dict[str, dict[str, list[Row]]]:
+        return {theme: _by_metric(self.tables[theme].rows) for theme in THEMES}
+
+    def exclusions(self, metric_id: str) -> list[Row]:
+        """What a metric's figure leaves out: a reason and how many, which is empty where it is withheld."""
+        return [row for row in self.tables["exclusions"].rows if row["metric_id"] == metric_id]
 
     def theme_rows(self, theme: str, metric_id: str) -> list[Row]:
         """What a theme's table holds of one metric: other perimeters and one-way breakdowns, totals first."""
-        return [row for row in self.tables[theme].rows if row["metric_id"] == metric_id]
+        return self._themes[theme].get(metric_id, [])
+
+
+def _by_metric(rows: list[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["metric_id"], []).append(row)
+    return found
+
+
+def _printed(row: Row, metric: Row) -> str:
+    if row["value_state"] == "SUPPRESSED":
+        return "withheld"
+    if row["value"] is None:
+        return "not measured"
+    unit = f" {metric['unit']}" if metric["unit"] in ("%", "pp") else ""
+    return f"{row['value']:,.{metric['decimals'] or 0}f}{unit}"
 
 
 def in_reading_order(tables: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
@@ -113,7 +196,7 @@ def in_reading_order(tables: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
             str(row.get("dimension") or ""),
             *(
                 str(row.get(column) or "")
-                for column in ("perimeter", "basis", "dimension_value", "rule", "entity_code", "valid_from")
+                for column in ("perimeter", "basis", "dimension_value", "rule", "reason", "entity_code", "valid_from")
             ),
         )
 

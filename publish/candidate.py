@@ -17,9 +17,10 @@ from pipeline import database, provenance, store
 from pipeline.errors import BuildFailed, HrddError
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
-from publish import csvw, datapackage, diff, disclosure, ledger, pack, page, tables, workbook
+from publish import csvw, datapackage, diff, disclosure, exclusions, ledger, pack, page, tables, workbook
 from publish import manifest as manifests
 from publish.board import Board, Row, in_reading_order, tables_of
+from publish.companies import COMPANY
 from publish.dictionary import (
     COLUMNS,
     DICTIONARY_COLUMNS,
@@ -169,15 +170,23 @@ def read_board(
     rows["metric_values"] = [
         row
         for row in rows["metric_values"]
-        if row["dimension"] == disclosure.TOTAL or row["fiscal_quarter"] == str(quarter)
+        if row["dimension"] in (disclosure.TOTAL, COMPANY) or row["fiscal_quarter"] == str(quarter)
     ]
     rules = disclosure.Rules(
         programme(), settings.disclosure_key(), below=settings.withhold_below, strict=settings.strict_disclosure
     )
+    left_out = rows.pop(exclusions.TABLE)
     standing = ledger.first_published(settings, by_name(settings), quarter)
     inner = _inner(settings, place / "due_diligence.duckdb", quarter)
     protected = disclosure.protect(rows, inner, quarter, rules, standing)
     _say_what_was_withheld(protected, quarter)
+    protected.tables[exclusions.TABLE] = exclusions.protect(
+        left_out,
+        {row["metric_id"]: row for row in rows["dim_metric"]},
+        {row["metric_id"] for row in protected.tables["trend"] if row["fiscal_quarter"] == str(quarter)},
+        rules.programme,
+        rules.threshold,
+    )
     board = Board(
         company=settings.company,
         is_sample=bool(inputs["is_sample"]) or settings.is_sample,
@@ -265,9 +274,16 @@ def _inner(settings: Settings, file: Path, quarter: FiscalQuarter) -> disclosure
             " where fiscal_quarter = ? and firms is not null",
             [str(quarter)],
         ).fetchall()
+        members = connection.execute(
+            "select perimeter, fiscal_quarter, list(distinct entity_code order by entity_code)"
+            " from main.int_entities_in_perimeter inner join main.dim_quarter"
+            " on quarter_end between valid_from and valid_to group by all order by all"
+        ).fetchall()
     names = ("quarter_number", "category", "reporter_type", "identity", "cases")
     return disclosure.Inner(
-        [dict(zip(names, row, strict=True)) for row in rows], {tuple(cell): number for *cell, number in firms}
+        [dict(zip(names, row, strict=True)) for row in rows],
+        {tuple(cell): number for *cell, number in firms},
+        {(perimeter, past): codes for perimeter, past, codes in members},
     )
 
 

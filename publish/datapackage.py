@@ -22,6 +22,8 @@ ABOUT = (
     "company", "quarter", "build_id", "is_sample", "cutoff_at", "standard_cutoff_at", "timezone", "prepared_by",
     "withhold_below", "withheld_cells", "first_published",
 )  # fmt: skip
+# Tables that packages of earlier versions of this project do not have: what they do not say, nobody invents.
+ADDED = frozenset({"exclusions"})
 _KINDS: dict[str, Callable[[str], Any]] = {
     "string": unguarded,
     "number": float,
@@ -66,7 +68,11 @@ def board(read: Callable[[str], bytes], deliveries: Sequence[Mapping[str, Any]])
     package = json.loads(read(NAME))
     about = package["hrdd"]
     moments = {name: datetime.fromisoformat(about[name]) for name in ("cutoff_at", "standard_cutoff_at")}
-    tables = {name: rows(read(f"tables/{name}.csv")) for name in TABLES}
+    there = {resource["path"] for resource in package["resources"]}
+    tables = {
+        name: rows(read(path)) if (path := f"tables/{name}.csv") in there or name not in ADDED else []
+        for name in TABLES
+    }
     return Board(
         **{name: moments.get(name, about[name]) for name in ABOUT},
         deliveries=list(deliveries),
@@ -82,9 +88,11 @@ def _revision(package: Mapping[str, Any], read: Callable[[str], bytes]) -> Revis
     return Revision(json.loads(read(diff.NAME)), rows(read(path)))
 
 
-def rows(content: bytes) -> list[Row]:
-    """The rows of a published CSV file, typed by the dictionary."""
+def rows(content: bytes, metric_id: str | None = None) -> list[Row]:
+    """The rows of a published CSV file, or those of one metric, typed by the dictionary."""
     header, *lines = csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
+    if metric_id is not None:
+        lines = [line for line in lines if line[header.index("metric_id")] == metric_id]
     kinds = [_KINDS[COLUMNS[name].kind] for name in header]
     return [
         {name: kind(text) if text else None for name, kind, text in zip(header, kinds, line, strict=True)}

@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.errors import BuildFailed, GateFailed
 from pipeline.quarter import FiscalQuarter
+from publish import companies
 from publish.cube import ALL, SPANS, YEAR, Cell, Counts
 from publish.ledger import Standing
 from publish.programme import AND, BETWEEN, Breakdown, Programme
@@ -46,6 +47,7 @@ class Inner:
 
     rows: Sequence[Row]
     firms: Mapping[tuple[Any, ...], int] = field(default_factory=dict)
+    members: companies.Members = field(default_factory=dict)  # the companies of each perimeter and quarter
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ def protect(
                 total = _total_of(tables[name], one[0])
                 beside = _beside(rows, finer[name], one[0], rules.programme)
                 made = _breakdown(one, total, entry, rules, decimals, beside, inner.firms)
+                if made and entry.dimension == companies.COMPANY:
+                    made = _beside_perimeters(made, one, tables, entry, rules, inner.members)
                 if made:
                     finer[name] += _as_printed(made, total, entry, rules, decimals, standing)
     if quarter.number == YEAR_END:
@@ -389,6 +393,36 @@ def _sizes(counted: Counted) -> tuple[float, float, float]:
     """What a figure counts, what it leaves, and of how many."""
     numerator, denominator = counted
     return (numerator, 0.0, numerator) if denominator is None else (numerator, denominator - numerator, denominator)
+
+
+def _beside_perimeters(
+    made: Rows,
+    rows: Sequence[Row],
+    tables: Mapping[str, Sequence[Row]],
+    entry: Breakdown,
+    rules: Rules,
+    members: companies.Members,
+) -> Rows:
+    """The parts of a figure by company, fewer where the totals of other perimeters would give one away."""
+    period = ("metric_id", "basis", "fiscal_quarter")
+    beside = {
+        row["perimeter"]
+        for row in tables.get("metric_values", rows)
+        if _is_total(row) and row["value"] is not None and all(row[name] == made[0][name] for name in period)
+    }
+    perimeters = [
+        members[perimeter, made[0]["fiscal_quarter"]]
+        for perimeter in sorted(beside - {entry.perimeter})
+        if (perimeter, made[0]["fiscal_quarter"]) in members
+    ]
+    counts = {}
+    for row in rows:
+        counted, left, everybody = _sizes((float(_numerator(row)), row["denominator"]))
+        counts[str(row["dimension_value"])] = (counted, left) if entry.rule == "persons" else (everybody,)
+    printed = {row["dimension_value"] for row in made if row["value_state"] != SUPPRESSED}
+    is_enough = companies.enough(entry.rule, rules.programme, _smallest(entry, rules))
+    taken = companies.also_withheld(counts, printed & counts.keys(), perimeters, is_enough)
+    return [_emptied(row) if row["dimension_value"] in taken else row for row in made]
 
 
 def _smallest(entry: Breakdown, rules: Rules) -> int:

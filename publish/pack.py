@@ -16,6 +16,7 @@ import typst
 
 from publish.board import ENGLISH, Board, Row, notes
 from publish.dictionary import THEMES
+from publish.glyphs import printable
 from publish.page import PAGES, SURE_STATES, chart, lead, readable, target_text
 from publish.tables import number_text
 from publish.wording import Words
@@ -33,11 +34,20 @@ def render(board: Board, words: Words = ENGLISH) -> bytes:
             root=str(PAGES),
             font_paths=FONTS,
             ignore_system_fonts=True,
-            sys_inputs={"data": json.dumps(content(board, words), ensure_ascii=False)},
+            sys_inputs={"data": json.dumps(_printable(content(board, words)), ensure_ascii=False)},
             pdf_standards=["a-2a", "ua-1"],  # for the archive, and for a screen reader
             timestamp=board.cutoff_at,
         )
     )
+
+
+def _printable(said: Any) -> Any:
+    """The same data, in characters that the font can show: one sign that no font has would stop the whole pack."""
+    if isinstance(said, dict):
+        return {name: _printable(part) for name, part in said.items()}
+    if isinstance(said, list | tuple):
+        return [_printable(part) for part in said]
+    return printable(said, noto_cjk_sans_jp_regular.FONT_PATH) if isinstance(said, str) else said
 
 
 def content(board: Board, words: Words) -> dict[str, Any]:

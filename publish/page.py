@@ -17,7 +17,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from publish.board import ENGLISH, Board, Row, notes
+from publish.board import ENGLISH, NOT_GIVEN, Board, Row, notes
+from publish.companies import COMPANY
 from publish.dictionary import THEMES
 from publish.disclosure import TOTAL
 from publish.tables import number_text
@@ -97,6 +98,16 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """A figure by company and quarter: the newest quarters as columns, and in each row one cell a quarter."""
+
+    name: str
+    anchor: str
+    quarters: list[str]
+    lines: list[tuple[str, list[Row | None]]]
+
+
+@dataclass(frozen=True)
 class Neighbor:
     """A figure under one other rule: as it reads, how far it is from the headline, and whom the headline leaves out."""
 
@@ -134,9 +145,13 @@ def context(board: Board, words: Words, paths: Iterable[str], root: str = "") ->
             row for row in board.tables["headline"].rows if row["target_status"] in ("MET", "MISSED", "NOT_DUE")
         ],
         "sure_states": SURE_STATES,
+        "not_given": NOT_GIVEN,
         "chart": lambda row: chart(board, row, words),
         "trend": lambda row: trend(board, row, words),
         "sections": lambda row: sections(board, row, words),
+        "part_name": lambda part: part_name(board, part, words),
+        "by_company": lambda row: by_company(board, row, words),
+        "every_theme": {theme: rows for theme in THEMES if (rows := board.of_theme(theme))},
         "neighbors": lambda row: neighbors(board, row, words),
         "withheld": lambda row: sum(part["value_state"] == SUPPRESSED for part in _parts(board, row)),
         "lead": lead(board, words),
@@ -147,6 +162,7 @@ def context(board: Board, words: Words, paths: Iterable[str], root: str = "") ->
         "cell": cell,
         "markup": Markup,
         "figure_link": lambda row: f"#{row['metric_id']}",
+        "theme_link": None,
         "notes_link": "#notes",
         "main_files": [
             (path, words(f"file.{word}"), words.texts.get(f"file.{word}_about", ""))
@@ -271,7 +287,6 @@ def sections(board: Board, row: Row, words: Words = ENGLISH) -> list[Section]:
     """What the theme's table holds of a metric beside its headline: totals by perimeter, then each breakdown."""
     totals: list[tuple[str, Row]] = []
     breakdowns: dict[tuple[str, str, str], list[tuple[str, Row]]] = {}
-    companies = {entity["entity_code"]: entity["name"] for entity in board.tables["dim_entity"].rows}
     places = list(words.section("perimeter"))
     for part in sorted(_parts(board, row), key=lambda part: _place(places, part["perimeter"])):
         where = f"{words.word('perimeter', part['perimeter'])}, {words.word('basis', part['basis'])}"
@@ -279,9 +294,9 @@ def sections(board: Board, row: Row, words: Words = ENGLISH) -> list[Section]:
         if dimension == TOTAL:
             totals.append((where[:1].upper() + where[1:], part))
         else:
-            called = companies.get(value) if dimension == "entity_code" else words.word("code", value)
+            called = board.companies.get(value) if dimension == COMPANY else None
             anchor = f"{dimension}-{part['perimeter']}-{part['basis']}"
-            breakdowns.setdefault((dimension, where, anchor), []).append((called or value, part))
+            breakdowns.setdefault((dimension, where, anchor), []).append((called or words.word("code", value), part))
     shown = [Section(words("figure.in_all"), "perimeter", words("figure.perimeter"), totals)]
     for (dimension, where, anchor), parts in breakdowns.items():
         name = words.word("dimension", dimension)
@@ -289,6 +304,36 @@ def sections(board: Board, row: Row, words: Words = ENGLISH) -> list[Section]:
         shown.append(Section(heading, anchor, name, parts))
     # A table of one row says what the headline, or the total of its perimeter, says already.
     return [section for section in shown if len(section.parts) > 1]
+
+
+def part_name(board: Board, part: Row, words: Words = ENGLISH) -> str:
+    """What a row of a theme speaks of: its perimeter and basis, and the part where it is one."""
+    where = f"{words.word('perimeter', part['perimeter'])}, {words.word('basis', part['basis'])}"
+    if part["dimension"] == TOTAL:
+        return where
+    called = board.companies.get(part["dimension_value"]) if part["dimension"] == COMPANY else None
+    called = called or words.word("code", part["dimension_value"])
+    return words("figure.part", dimension=words.word("dimension", part["dimension"]), part=called, where=where)
+
+
+def by_company(board: Board, row: Row, words: Words = ENGLISH) -> Grid | None:
+    """The figure by company over the newest quarters; nothing where fewer than two quarters are told by company."""
+    told = board.by_company(row["metric_id"])
+    cells = {
+        (part["dimension_value"], part["fiscal_quarter"]): part
+        for part in told
+        if part["perimeter"] == told[0]["perimeter"]
+    }
+    quarters = sorted({quarter for _, quarter in cells})[-QUARTERS_DRAWN:]
+    if len(quarters) < 2:
+        return None
+    codes = sorted({code for code, quarter in cells if quarter in quarters})
+    lines = [
+        (board.companies.get(code) or words.word("code", code), [cells.get((code, quarter)) for quarter in quarters])
+        for code in codes
+    ]
+    where = f"{words.word('perimeter', told[0]['perimeter'])}, {words.word('basis', told[0]['basis'])}"
+    return Grid(words("figure.by_company", perimeter=where), "companies-by-quarter", quarters, lines)
 
 
 def neighbors(board: Board, row: Row, words: Words = ENGLISH) -> dict[str, Any]:

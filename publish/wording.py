@@ -92,6 +92,12 @@ class Words:
         first, last = (self(f"months.{day.month}") for day in (chosen.start, chosen.end))
         return self("span", first=first, last=last, year=chosen.end.year)
 
+    def short_months(self, quarter: str) -> str:
+        """The same in few letters, for the head of a column: Jan to Mar 2023."""
+        chosen = FiscalQuarter.parse(quarter)
+        first, last = (self(f"short_months.{day.month}") for day in (chosen.start, chosen.end))
+        return self("span", first=first, last=last, year=chosen.end.year)
+
     def _parts(self, day: date) -> dict[str, Any]:
         return {"day": day.day, "month": self(f"months.{day.month}"), "year": day.year}
 

@@ -1,4 +1,4 @@
-"""The board's workbook: a cover, the headline, figures against target, one sheet a theme, the trend, the notes.
+"""The board's workbook: a cover, the headline, figures against target, a sheet a theme, companies, the trend, notes.
 
 Numbers are native numbers in the unit that the tables state (86.0 is 86.0 percent); text is always text, never a
 formula or a link. The same board gives the same bytes.
@@ -41,6 +41,7 @@ SHEETS = {
 }
 LABELS = {
     "title": "Figure",
+    "name": "Company",
     "dimension": "Broken down by",
     "dimension_value": "Part",
     "perimeter": "Perimeter",
@@ -56,10 +57,21 @@ LABELS = {
     "value_state": "State of the value",
     "metric_id": "Metric id",
 }
-WIDTHS = {"title": 58, "dimension": 20, "dimension_value": 26, "value_state": 20, "metric_id": 40, "target_status": 16}
-HEADLINE_COLUMNS = tuple(name for name in LABELS if name not in ("dimension", "dimension_value"))
+WIDTHS = {
+    "title": 58,
+    "name": 26,
+    "dimension": 20,
+    "dimension_value": 26,
+    "value_state": 20,
+    "metric_id": 40,
+    "target_status": 16,
+}
+HEADLINE_COLUMNS = tuple(name for name in LABELS if name not in ("name", "dimension", "dimension_value"))
+PART_COLUMNS = tuple(name for name in LABELS if name != "name")
 QUARTERS_DRAWN = 12
 APART = {"x_offset": 10, "y_offset": 5}
+COMPANY_COLUMNS = ("title", "name", "fiscal_quarter", "display_value", "value", "unit", "numerator", "denominator",
+                   "value_state", "perimeter", "basis", "dimension", "dimension_value", "metric_id")  # fmt: skip
 TREND_COLUMNS = ("fiscal_quarter", *(name for name in HEADLINE_COLUMNS if name != "fiscal_quarter"))
 WORDS = {
     "target_status": STATUS_WORDS,
@@ -99,8 +111,9 @@ class _Book:
         self.table("Headline", "Headline figures", self.board.tables["headline"].rows, HEADLINE_COLUMNS)
         self.against_target()
         for theme, title in THEMES.items():
-            self.table(SHEETS[theme], title, self.board.tables[theme].rows, tuple(LABELS))
-        self.table("Trend", "Headline figures over the quarters", self.board.tables["trend"].rows, TREND_COLUMNS)
+            self.table(SHEETS[theme], title, self.board.tables[theme].rows, PART_COLUMNS)
+        self.by_company()
+        self.table("Trend", "Every figure over the quarters", self.board.tables["trend"].rows, TREND_COLUMNS)
         self.charts()
         self.definitions()
         self.notes()
@@ -195,6 +208,15 @@ class _Book:
         digits = "#,##0" + ("." + "0" * decimals if decimals else "")
         # The percent sign is quoted: 86.0 is stored as 86.0, and a bare sign would show 8,600 %.
         return f'{digits}" {row["unit"]}"' if row["unit"] in ("%", "pp") else digits
+
+    def by_company(self) -> None:
+        """One row a figure, company and quarter, the newest quarter first: to be filtered, or pasted as it is."""
+        rows = [
+            {**row, "name": self.board.companies.get(row["dimension_value"], row["dimension_value"])}
+            for metric in self.board.metrics
+            for row in sorted(self.board.by_company(metric), key=lambda row: row["fiscal_quarter"], reverse=True)
+        ]
+        self.table("By company", "By company, quarter by quarter", rows, COMPANY_COLUMNS)
 
     def against_target(self) -> None:
         rows = [
@@ -295,8 +317,7 @@ class _Book:
             "metric_id": ("Metric id", 40),
         }  # fmt: skip
         self.header(sheet, list(columns.values()))
-        order = [row["metric_id"] for row in self.board.tables["headline"].rows]
-        for place, metric in enumerate(order, start=FIRST_ROW):
+        for place, metric in enumerate(self.board.metrics, start=FIRST_ROW):
             for at, column in enumerate(columns):
                 text = str(self.board.metrics[metric][column] or "")
                 sheet.write_string(place, at, text, self.style(text_wrap=True, bottom=4, bottom_color=RULE))

@@ -28,6 +28,8 @@ COUNTS = {
     "gov_statements": ("governance", 0),
     "qa_cells": ("quality", 3),
 }
+PERIMETERS = {"corp": ["E001"], "jp": ["E001", "E002", "E004"], "grp": ["E001", "E002", "E003", "E004", "E005"]}
+TRAINING = "trn_bhr_completion_rate"
 CELLS = {"A": 0, "B": 1, "C": 4, "D": 5, "E": 99}
 
 PASSAGE = ["sup_rate", "GRI", "Topic Standards", "414-2", "PARTIAL", "2018-07-01", None, "Under revision"]
@@ -50,12 +52,19 @@ def finished_build(
     cube: list[tuple[Any, ...]] | None = None,
     hotline: Any = None,
     history: int = 4,
+    companies: dict[str, tuple[int, int]] | None = None,
 ) -> str:
-    """Write a build's folder with all board tables; ``shift`` moves every numerator. Returns the build's id."""
+    """Write a build's folder with all board tables; returns the build's id.
+
+    ``shift`` moves every numerator; ``companies`` adds the training figure of the programme by company, and not to the
+    headline.
+    """
     place = store.folder(settings.place("builds", str(quarter), build_id))
     tables = _tables(quarter, cells, title, shift, history)
     if hotline is not None:
         _add_hotline(tables, quarter, hotline)
+    if companies is not None:
+        _add_companies(tables, quarter, companies, history)
     with duckdb.connect(str(place / "due_diligence.duckdb")) as connection:
         for name, published in TABLES.items():
             columns = ", ".join(f"{column} {SQL_TYPES[COLUMNS[column].kind]}" for column in published.columns)
@@ -75,6 +84,15 @@ def finished_build(
             "reporter_type VARCHAR, identity VARCHAR, cases BIGINT)"
         )
         connection.executemany("insert into int_hotline_cube values (?, ?, ?, ?, ?, ?)", cube or [NOBODY])
+        connection.execute(
+            "create table int_entities_in_perimeter"
+            " (perimeter VARCHAR, entity_code VARCHAR, valid_from DATE, valid_to DATE)"
+        )
+        for perimeter, codes in PERIMETERS.items():
+            for code in codes:
+                connection.execute(
+                    "insert into int_entities_in_perimeter values (?, ?, '2015-04-01', '9999-12-31')", [perimeter, code]
+                )
     known = {"family": "hotline", "extract": "case", "extract_id": "c" * 64, "as_of_date": "2023-03-31"}
     deliveries = [
         {**known, "known_at": "2023-04-03T00:00:00+00:00", "has_manifest": True, "is_late": False},
@@ -198,6 +216,9 @@ def _tables(
             {**headline[0], "rule": "leave_rule", "variant": "others counted too", "headline_value": 86.0,
              "low_value": 84.0, "high_value": 86.0}
         ],
+        "exclusions": [
+            {**headline[0], "reason": reason, "left_out": count} for reason, count in (("on leave", 40), ("away", 4))
+        ],
         "metric_values": values, "dim_metric": metrics,
         "dim_quarter": [
             {"fiscal_quarter": str(past), "fiscal_year": past.fiscal_year, "quarter_number": past.number,
@@ -240,6 +261,37 @@ def _add_hotline(tables: dict[str, list[dict[str, Any]]], quarter: FiscalQuarter
                         tables["dim_metric"].append(metric)
                 if basis == "ytd":
                     tables["trend"].append(row)
+
+
+def _add_companies(
+    tables: dict[str, list[dict[str, Any]]], quarter: FiscalQuarter, companies: dict[str, tuple[int, int]], history: int
+) -> None:
+    """A figure that the programme gives by company: each quarter back, each company has two fewer completed."""
+    base = {
+        **tables["dim_metric"][0],
+        "metric_id": TRAINING,
+        "title": "Training completion",
+        "headline_perimeter": "grp",
+    }
+    tables["dim_metric"].append(base)
+    for back in range(history):
+        past = quarter.plus(-back)
+        counts = {"ALL": tuple(sum(column) for column in zip(*companies.values(), strict=True)), **companies}
+        for part, (completed, everybody) in counts.items():
+            is_total = part == "ALL"
+            lost = 2 * back * (len(companies) if is_total else 1)
+            row = {"metric_id": TRAINING, "title": base["title"], "unit": "%", "perimeter": "grp", "basis": "ytd",
+                   "fiscal_quarter": str(past), "is_person_count": True, "theme_order": 3,
+                   **_figure(completed - lost, everybody, 90.0 if is_total else None),
+                   "dimension": "total" if is_total else "entity_code", "dimension_value": part}  # fmt: skip
+            tables["metric_values"].append(row)
+            if is_total:
+                tables["trend"].append(row)
+            if not back:
+                tables["training"].append(row)
+    known = tables["dim_entity"][0]
+    tables["dim_entity"] += [{**known, "entity_code": code, "name": f"SAMPLE {code}", "is_parent": False}
+                             for code in companies if code != known["entity_code"]]  # fmt: skip
 
 
 def _figure(count: int, denominator: int | None, target: float | None) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from airflow.api_fastapi.auth.middlewares.refresh_token import JWTRefreshMiddlew
 from airflow.models.revoked_token import RevokedToken
 from fastapi import FastAPI
 from httpx import Response
-from publish_build import HOSTILE, checked, decided, finished_build, prepared, released, settings_at
+from publish_build import HOSTILE, TRAINING, checked, decided, finished_build, prepared, released, settings_at
 from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 from starlette.testclient import TestClient
@@ -27,11 +29,16 @@ from pipeline import store
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import PROJECT, Settings
 from portal import page as portal
+from portal import shelf
 from publish import candidate, keys, release, viewings, wording
+from publish.dictionary import THEMES
 from publish.tables import number_text
+from publish.verify import verify
 
 QUARTERS = [FiscalQuarter(2023, 3), FiscalQuarter(2023, 4)]
 NEXT = FiscalQuarter(2024, 1)
+# The last two cannot be told apart from each other: one has too few who did not complete, and takes the other with it.
+COMPANIES = {"E001": (900, 1000), "E002": (400, 500), "E003": (250, 300), "E004": (98, 100), "E005": (150, 180)}
 SECRET = "a secret that only this test knows and that is long enough for the signature of a token"
 ROLES = {"reader": "viewer", "preparer": "user", "approver": "user", "admin": "admin"}
 HTML = {"Accept": "text/html", "Accept-Language": "en"}
@@ -42,9 +49,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Two released quarters, the first one corrected, and a candidate that waits. Nobody changes it."""
     settings = settings_at(tmp_path_factory.mktemp("portal"))
     for quarter in QUARTERS:
-        released(settings, quarter=quarter, title=HOSTILE, history=9)
-    released(settings, "b2", QUARTERS[0], shift=2, history=9)
-    prepared(settings, quarter=NEXT, shift=1, history=9)
+        released(settings, quarter=quarter, title=HOSTILE, history=9, companies=COMPANIES)
+    released(settings, "b2", QUARTERS[0], shift=2, history=9, companies=COMPANIES)
+    prepared(settings, quarter=NEXT, shift=1, history=9, companies=COMPANIES)
     warning = {"check": "ExpectNoSurprise", "subject": "wrk_heads", "loudness": "warn", "status": "failed",
                "found": "twice as many", "expected": "about as many", "rule": "", "next": ""}  # fmt: skip
     checked(settings, NEXT, checks=[warning], checks_expected=1, checks_evaluated=1)
@@ -111,6 +118,8 @@ def addresses(settings: Settings) -> list[str]:
         "/FY2023-Q3/r2/",
         "/FY2023-Q3/r2/figures/trn_rate",
         "/FY2023-Q4/r1/figures/grv_cases",
+        f"/FY2023-Q4/r1/figures/{TRAINING}",
+        "/FY2023-Q4/r1/themes/training",
     ]
 
 
@@ -147,7 +156,8 @@ def test_a_forged_an_expired_and_a_strangers_sign_in_are_refused_in_words(site: 
 
 
 def test_every_page_is_read_in_both_languages_and_asks_nobody(site: Site, kept: Settings) -> None:
-    for path in [*addresses(kept), waiting(kept), waiting(kept) + "figures/trn_rate", "/FY2023-Q4/r9/"]:
+    of_candidate = [waiting(kept) + path for path in ("", "figures/trn_rate", "themes/training")]
+    for path in [*addresses(kept), *of_candidate, "/FY2023-Q4/r9/"]:
         for language in wording.LANGUAGES:
             answer = site.get(f"{path}?lang={language}", "approver")
             assert f'<html lang="{language}">' in answer.text
@@ -216,8 +226,70 @@ def test_a_figure_stands_with_all_that_is_said_about_it(site: Site, kept: Settin
     assert "3 parts of this figure are withheld" in words_of(site.text("/FY2023-Q4/r1/figures/sup_third_party_audits"))
 
 
+def test_a_figure_stands_by_company_over_eight_quarters_with_what_is_withheld(site: Site, kept: Settings) -> None:
+    text = site.text(f"/FY2023-Q4/r1/figures/{TRAINING}")
+    [table] = re.findall(r"<table>\s*<caption>By company, quarter by quarter: .*?</table>", text, re.DOTALL)
+    heads, *lines = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    quarters = re.findall(r"FY20\d\d-Q\d", heads)
+    assert quarters == [str(QUARTERS[1].plus(-back)) for back in range(7, -1, -1)]
+    assert "Oct to Dec 2021" in heads
+    shown = {
+        name: re.findall(r"<td[^>]*>(.*?)</td>", line) for line in lines for name in re.findall(r'row">([^<]*)', line)
+    }
+    assert list(shown) == ["SAMPLE Parent", "SAMPLE E002", "SAMPLE E003", "SAMPLE E004", "SAMPLE E005"]
+    last_year = quarters.index("FY2022-Q3")
+    assert words_of(shown["SAMPLE Parent"][last_year]).strip() == "89.0 %"
+    assert words_of(shown["SAMPLE Parent"][-1]).strip() == "90.0 %"
+    # Two of a hundred who did not complete are too few: that cell goes, and the next smallest with it.
+    assert [cells[-1] for cells in shown.values()].count("withheld") == 2
+    assert shown["SAMPLE E004"][-1] == shown["SAMPLE E005"][-1] == "withheld"
+    assert "98.0" not in words_of(table)
+    rows = shelf.shelf(kept).newest()[QUARTERS[1]].board().by_company(TRAINING)
+    value = {row["dimension_value"]: row["value"] for row in rows if row["fiscal_quarter"] == "FY2022-Q3"}
+    assert f'value="{number_text(value["E002"])}"' in shown["SAMPLE E002"][last_year]
+
+
+def test_a_theme_lists_every_metric_that_has_a_definition(site: Site, kept: Settings) -> None:
+    board = shelf.shelf(kept).newest()[QUARTERS[1]].board()
+    told: set[str] = set()
+    for theme in THEMES:
+        text = site.text(f"/FY2023-Q4/r1/themes/{theme}")
+        found = set(re.findall(r'data-figure="(\w+)"', text))
+        assert found == {name for name, metric in board.metrics.items() if metric["theme"] == theme}
+        for name in found:
+            assert f"What {name} counts" in text or name == TRAINING
+        told |= found
+    assert told == set(board.metrics)
+    assert TRAINING not in {row["metric_id"] for row in board.tables["headline"].rows}
+    assert TRAINING in told
+    assert site.get("/FY2023-Q4/r1/themes/none").status_code == 404
+    text = words_of(site.text(f"/FY2023-Q4/r1/figures/{TRAINING}"))
+    assert "Training completion" in text
+    assert "FY2023-Q4/r1 86.4 % first printed" in text
+
+
+def test_a_metric_that_a_release_does_not_give_has_a_page_that_says_why(site: Site, copied: Path) -> None:
+    """Of the hotline's other totals, one is a part of the cube and one is given once a year."""
+    settings = settings_at(copied)
+    for metric, why in (("grv_anonymous_share", "part of another one"), ("grv_supplier_reports", "once a year")):
+        board = shelf.shelf(settings).newest()[QUARTERS[1]].board()
+        known = board.metrics["grv_cases"]
+        told = dataclasses.replace(board, tables=board.tables | {
+            "dim_metric": dataclasses.replace(board.tables["dim_metric"], rows=[known | {"metric_id": metric}])
+        })  # fmt: skip
+        row = told.figure(metric)
+        assert (row["value"], row["value_state"], row["display_value"]) == (None, "NOT_GIVEN", "not given")
+        assert why in wording.words_in("en")(f"figure.not_given_{told.why_not_given(metric)}")
+
+
+def test_what_a_figure_leaves_out_is_counted_where_it_speaks_of_nobody(site: Site) -> None:
+    said = words_of(site.text("/FY2023-Q4/r1/figures/trn_rate"))
+    assert "On leave : 40 left out" in said
+    assert re.search(r"Away : how many is not printed", said)
+
+
 def test_a_page_of_the_portal_holds_the_numbers_of_the_tables(site: Site, kept: Settings) -> None:
-    board = portal.shelf(kept).newest()[QUARTERS[1]].board()
+    board = shelf.shelf(kept).newest()[QUARTERS[1]].board()
     text = site.text("/FY2023-Q4/r1/")
     for row in board.tables["headline"].rows:
         assert f'data-is="value" value="{number_text(row["value"])}"' in text
@@ -309,10 +381,58 @@ def test_nothing_is_served_of_a_release_that_does_not_prove_itself(site: Site, c
 
 def test_a_file_that_changes_between_the_proof_and_the_reading_is_not_served(copied: Path) -> None:
     settings = settings_at(copied)
-    pack = portal.shelf(settings).releases[-1]
+    pack = shelf.shelf(settings).releases[-1]
     flipped(pack.home / "dictionary.csv")
     with pytest.raises(portal.HrddError, match="does not prove itself"):
         pack.read("dictionary.csv")
+
+
+def test_a_release_signed_with_an_unknown_key_is_not_shown(
+    site: Site, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copied / "releases" / "FY2023-Q4" / "r1"
+    stranger = keys._sample("a stranger who calls himself approver")
+    with monkeypatch.context() as patch:
+        patch.setattr(keys, "_sample", lambda name: stranger)
+        proven_again(folder, store.checksums(folder))
+    for path in ("", "figures/trn_rate", "board_figures.xlsx"):
+        answer = site.get(f"/FY2023-Q4/r1/{path}", data=copied)
+        assert answer.status_code == 409
+        assert "a key that is not known here" in answer.text
+        assert "86.0" not in answer.text
+    assert "Cannot be shown" in site.text("/")
+
+
+def test_while_the_releases_are_verified_nothing_is_shown_and_the_page_asks_again(
+    site: Site, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the server does after it started: more releases than a reader can wait for, and every one verified first."""
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    def slowly(*given: Any) -> Any:
+        begun.set()
+        assert may_go_on.wait(30)
+        return verify(*given)
+
+    monkeypatch.setattr(shelf, "verify", slowly)
+    site.patch.setenv("HRDD_DATA", str(copied))
+    portal.begin()
+    assert begun.wait(30)
+    for path in (
+        "/",
+        "/FY2023-Q4/r1/",
+        "/FY2023-Q4/r1/tables/headline.csv",
+        "/feed.atom",
+        waiting(settings_at(copied)),
+    ):
+        answer = site.get(path, "approver")
+        assert (answer.status_code, answer.headers["refresh"]) == (503, "1")
+        assert "The releases are being verified." in answer.text
+        assert "Figure" not in answer.text
+        assert site.get(path, None).status_code == 401
+    may_go_on.set()
+    assert len(shelf.prove(settings_at(copied)).result(30).releases) == 3
+    assert site.get("/FY2023-Q4/r1/").status_code == 200
 
 
 def test_an_empty_store_says_so(site: Site, tmp_path: Path, kept: Settings) -> None:
@@ -340,6 +460,8 @@ def test_a_candidate_shows_what_warned_what_changes_and_where_to_decide(site: Si
     assert "twice as many" in said
     assert "beside those of FY2023-Q4/r1" in said
     assert re.search(r"Figure trn_rate 86\.0 % 87\.0 % \+1\.0", said)
+    # Every figure is compared: those beside the headline by themselves, and the parts on the page of their figure.
+    assert re.search(r"4 parts and perimeters of 1 figures differ .*Figure sup_third_party_audits : 4", said) is None
     assert f'href="{portal.DECIDE}"' in text
     assert candidate.current(kept, NEXT)[1]["candidate_digest"] in said
     title = re.search(r"<title>(.*?)</title>", site.text(waiting(kept) + "figures/trn_rate", "approver"))
@@ -407,12 +529,12 @@ def test_no_text_is_kept_that_no_page_says() -> None:
     said = "".join(file.read_text() for file in sources if file.suffix in (".html", ".py"))
     quoted = set(re.findall(r'"[\w.]+"', said.replace("'", '"')))
     by_code = (
-        "months lead status state meaning shown perimeter basis theme dimension code target file stop candidate.stage"
+        "months short_months lead status state meaning shown perimeter basis theme dimension code target file stop"
     )
     unsaid = [
         key
         for key in catalog("en")
-        if not key.startswith(tuple(f"{name}." for name in by_code.split()))
+        if not key.startswith(tuple(f"{name}." for name in [*by_code.split(), "candidate.stage"]))
         and not {f'"{key}"', f'"{key.rpartition(".")[0]}"'} & quoted
     ]
     assert unsaid == []

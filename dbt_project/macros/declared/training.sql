@@ -29,6 +29,7 @@
         'worker_category': 'counted.worker_category',
         'country_iso2': 'counted.country_iso2',
         'work_language': 'counted.work_language',
+        'entity_code': 'counted.entity_code',
         'org_unit_code': 'counted.org_unit_code',
     }),
     dict(annual_course, metric='trn_bhr_completion_rate_excl_dispatched', left_out={

@@ -3,7 +3,5 @@ select
 from {{ ref('fct_metric_value') }} as figures
 inner join {{ ref('dim_metric') }} as metrics
     on figures.metric_id = metrics.metric_id
-where
-    {{ is_headline() }}
-    and metrics.is_core
+where {{ is_headline() }}
 order by figures.metric_id, figures.fiscal_quarter
