@@ -43,11 +43,13 @@ class Opened:
     """A file as delimited text, with a header in its first line.
 
     ``aside`` are the lines that are no record (header, blank) of a file that is no text, each of whose records is one
-    line: a row of a workbook, a line of JSON, a row of Parquet.
+    line: a row of a workbook, a line of JSON, a row of Parquet. ``is_proven`` is false for a file of a format that
+    may have checksums and that has none.
     """
 
     text: Text
     aside: tuple[int, int] | None = None
+    is_proven: bool = True
 
 
 def opened(

@@ -8,6 +8,7 @@ import duckdb
 
 from ingest.casting import text
 from ingest.contract import Column, Contract
+from ingest.pages import DamagedPageError, have_checksums
 from ingest.quarantine import Quarantine
 from ingest.scan import Text
 from pipeline.database import quoted
@@ -20,13 +21,15 @@ _MOMENTS = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTA
 
 def as_text(
     file: Path, contract: Contract, quarantine: Quarantine, workspace: Path, connection: duckdb.DuckDBPyConnection
-) -> tuple[Text, tuple[int, int]]:
-    """The rows as delimited text, and that no line of the file is header or blank: each row is a line.
+) -> tuple[Text, tuple[int, int], bool]:
+    """The rows as delimited text, that no line of the file is header or blank (each row is a line), and whether its
+    pages have checksums.
 
     Raises RefusedExtract for a file that is damaged, and for a type that the contract's rules cannot judge.
     """
     target = workspace / "rows.csv"
     try:
+        is_proven = have_checksums(file, connection)
         (rows,) = connection.execute("select count(*) from read_parquet($1)", [str(file)]).fetchall()[0]
         quarantine.line_of = range(1, rows + 1)
         described = connection.execute("describe from read_parquet($1)", [str(file)]).fetchall()
@@ -51,6 +54,8 @@ def as_text(
             "(format csv, header false, delimiter ',', quote '\"', escape '\"', force_quote *)",
             [str(file)],
         )
+    except DamagedPageError:
+        raise _refused("a page that is not what its checksum says", "the bytes that the sender wrote") from None
     except duckdb.Error:
         raise _refused("a file that is damaged, cut short or encrypted", "a whole Parquet file") from None
     whole = workspace / "rows with a header.csv"
@@ -58,7 +63,7 @@ def as_text(
         out.write((",".join('"' + name.replace('"', '""') + '"' for name in names) + "\n").encode())
         while block := rows.read(1 << 22):
             out.write(block)
-    return Text(whole, ",", '"', is_ours=True), (0, 0)
+    return Text(whole, ",", '"', is_ours=True), (0, 0), is_proven
 
 
 def _cell(value: str, kind: str, column: Column) -> str | None:

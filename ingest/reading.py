@@ -16,7 +16,7 @@ import duckdb
 
 from ingest.casting import proofs, readable, rules, text, typed, wrongs_of
 from ingest.contract import Contract
-from ingest.opening import kind_of, opened
+from ingest.opening import opened
 from ingest.quarantine import Broken, Finder, Quarantine
 from ingest.scan import Scan, scan
 from pipeline.database import quoted
@@ -59,8 +59,8 @@ def read(
     warnings = []
     if not scanned.ends_with_newline and found.aside is None:
         warnings.append("the last line does not end: the file may have been cut short")
-    if kind_of(sent_as) == ".parquet" and "sha256" not in manifest:
-        warnings.append("Parquet without a manifest's sha256: a byte that was changed on the way may not show")
+    if not found.is_proven and "sha256" not in manifest:
+        warnings.append("Parquet without checksums and without a manifest's sha256: a changed byte may not show")
     broken = quarantine.structural
     _mark(connection, "broken", broken, scanned.records)
     warnings += _prove_control_totals(connection, contract, scanned, len(broken), manifest.get("control_totals", {}))

@@ -205,6 +205,8 @@ def whole_faults() -> Iterator[Fault]:
             "is empty": "",
             "is its neighbor's": HEADER[place - 1],
             "ends in a semicolon": name + ";",
+            "has a byte order mark behind it": name + "\ufeff",
+            "has a letter in full width": name[:-1] + chr(ord(name[-1]) + 0xFEE0),
         }.items():
             changed = [*names[:place], *([other] if other is not None else []), *names[place + 1 :]]
             yield whole(f"column {name} {what}", ",".join(changed) + "\n" + body)

@@ -249,6 +249,49 @@ def test_a_fact_that_the_sender_adds_makes_a_delivery_and_any_other_word_does_no
         assert [receipt["outcome"] for receipt in land(settings)] == ["landed"] * is_new
 
 
+def test_p9_of_two_files_for_one_day_the_one_known_later_counts_and_both_are_kept(settings: Settings) -> None:
+    arrive(settings, [SNAPSHOTS[4], SNAPSHOTS[3]])  # B of the third, and A of the fifth, which came first
+    assert values(settings, "hr", "entity", "entity_code") == ["E001", "E002"]
+    receipts = [store.read_json(file) for file in settings.place("raw", "hr", "entity").glob("*.json")]
+    assert {(receipt["quarter"], receipt["outcome"]) for receipt in receipts} == {("FY2023-Q4", "loaded")}
+    assert sum(not file.suffix for file in settings.place("landed", "hr", "entity").iterdir()) == 2
+
+
+@pytest.mark.parametrize(
+    ("records", "stopped_by"),
+    [
+        (40, None),
+        (0, "ExpectAPlausibleNumberOfRecords"),
+        (1, "ExpectTheUsualVolume"),
+        (4, "ExpectTheUsualVolume"),
+        (160, "ExpectTheUsualVolume"),
+    ],
+    ids=["as before", "header only", "one record", "a tenth", "four times"],
+)
+def test_p14_a_size_that_is_not_the_usual_has_a_verdict_of_its_own(
+    settings: Settings, records: int, stopped_by: str | None
+) -> None:
+    sizes = {"2023-01-04T00:00:00Z": (40, "2022-12-31"), "2023-04-05T00:00:00Z": (records, "2023-03-31")}
+    for moment, (size, day) in sizes.items():
+        arrive(settings, [entity(tuple(f"E{number:03}" for number in range(size)), moment, day)])
+        verdicts = check_extracts(settings)
+    failed = [check["check"] for check in verdicts[0]["checks"] if check["status"] != "passed"]
+    assert verdicts[0]["passed"] == (stopped_by is None)
+    assert (stopped_by in failed) == (stopped_by is not None), failed
+
+
+def test_p30_the_name_of_a_file_is_in_nothing_that_a_template_reads(settings: Settings, tmp_path: Path) -> None:
+    name = "{{ env_var('HOME') }}{% raw %}'); drop table x; --"
+    SNAPSHOTS[3].put(settings, name)
+    assert [receipt["outcome"] for receipt in land(settings) + load(settings)] == ["landed", "loaded"]
+    check_extracts(settings)
+    made = plan(settings, Q4)
+    assert [delivery["extract"] for delivery in made.deliveries] == ["entity"]
+    assert "env_var" not in json.dumps([dbt_variables(settings, made, tmp_path), made.deliveries, made.missing])
+    [receipt] = settings.place("raw", "hr", "entity").glob("*[0-9a-f].json")
+    assert store.read_json(receipt)["sent_as"] == name + ".csv"
+
+
 @pytest.mark.parametrize(("family", "extract"), STAGED)
 def test_p11_any_order_of_arrival_gives_the_same_table(tmp_path: Path, family: str, extract: str) -> None:
     deliveries, expression, expected = STAGED[family, extract]

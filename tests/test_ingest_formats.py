@@ -23,9 +23,13 @@ from fault_corpus import HEADER, contract_file, records, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.styles import numbers
-from test_ingest_promises import alone, as_sent, zipped
+from test_ingest_promises import alone, as_sent, manifest_of, zipped
 
+from ingest import parquet
+from ingest.contract import read_contract
+from ingest.quarantine import Quarantine
 from pipeline import store
+from pipeline.errors import RefusedExtract
 
 LETTERS = st.characters(
     codec="utf-8", exclude_categories=["Cc", "Cs", "Cn", "Zl", "Zp"], exclude_characters="\ufeff\ufffd"
@@ -192,6 +196,7 @@ HOSTILE = {
     "merged cells": changed(
         BOOK, **{SHEET: ("</sheetData>", '</sheetData><mergeCells><mergeCell ref="A2:A3"/></mergeCells>')}
     ),
+    "a swollen sheet": changed(BOOK, **{SHEET: ("<sheetData>", " " * (30 << 20) + "<sheetData>")}),
     "a text that is not there": changed(BOOK, **{SHEET: ("<v>7</v>", "<v>999</v>")}),
     "rows out of order": changed(BOOK, **{SHEET: ('<row r="4"', '<row r="3"')}),
     "a damaged sheet": changed(BOOK, **{SHEET: ("</sheetData>", "")}),
@@ -330,3 +335,42 @@ def test_a_damaged_parquet_file_is_refused(tmp_path: Path, cut: int) -> None:
     receipt, _, _ = alone(tmp_path / "sent", whole[:cut], contract_file(tmp_path), "a.parquet")
     assert receipt["outcome"] == "refused"
     assert "no rule foresees" not in receipt["refusal"]["found"]
+
+
+def test_a_changed_byte_of_a_parquet_page_is_found_where_the_file_has_checksums(tmp_path: Path) -> None:
+    """A file that Apache Arrow wrote, with a dictionary: whichever byte of its pages changes, nothing loads wrongly."""
+    whole = (Path(__file__).parent / "checksummed.parquet").read_bytes()
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    contract = read_contract(contract_file(tmp_path), of_this_house=False)
+    refused = 0
+    with duckdb.connect(config={"threads": 1}) as connection:
+
+        def rows(content: bytes) -> bytes:
+            file = tmp_path / "sent"
+            file.write_bytes(content)
+            text, _, has_checksums = parquet.as_text(file, contract, Quarantine(tmp_path), tmp_path, connection)
+            assert has_checksums
+            return text.file.read_bytes()
+
+        as_written = rows(whole)
+        for place in range(footer):
+            try:
+                assert rows(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]) == as_written
+            except RefusedExtract:
+                refused += 1
+    assert refused > 0.95 * footer
+
+
+def test_a_parquet_file_says_in_its_receipt_whether_it_has_checksums(tmp_path: Path) -> None:
+    whole = (Path(__file__).parent / "checksummed.parquet").read_bytes()
+    contract = contract_file(tmp_path)
+    for content, warned in ((whole, False), (parquet_of(records()), True)):
+        receipt, loaded, _ = alone(tmp_path / "sent", content, contract, "a.parquet")
+        assert [as_sent(row) for row in loaded] == records()
+        assert any("without checksums" in warning for warning in receipt["warnings"]) is warned
+        receipt, _, _ = alone(tmp_path / "proven", content, contract, "a.parquet", manifest_of(content))
+        assert receipt["warnings"] == []
+    changed_byte = whole.replace(b"Tokyo", b"Kyoto", 1)
+    receipt, loaded, _ = alone(tmp_path / "changed", changed_byte, contract, "a.parquet")
+    assert (receipt["outcome"], loaded) == ("refused", [])
+    assert "checksum" in receipt["refusal"]["found"]
