@@ -20,8 +20,8 @@ COMPLETIONS = COMPLETION | {"trn_bhr_completion_rate_excl_dispatched"}
 CASES = {"grv_hrh_cases_reported", "grv_cases_by_category"}
 ROWS_OF_CASES = CASES | {"grv_committee_reported_rate", "grv_substantiated_discrimination"}
 
-ADDED = "coalesce(sum(case when counted.person_key is not null and counted.has_passed then 1 else 0 end), 0)"
-COUNTED = "sum(case when counted.person_key is not null then 1 end)"
+ADDED = "coalesce(sum(case when counted.persons is not null and counted.has_passed then counted.persons else 0 end), 0)"
+COUNTED = "sum(case when counted.persons is not null then counted.persons end)"
 PASSED_BY_ANYBODY = """(
     select count(distinct completions.person_key)
     from int_training_completions as completions
@@ -103,8 +103,10 @@ MISTAKES = [
             "int_training_population": (
                 ("min(completions.completed_on) as first", "completions.completed_on as first"),
                 ("group by windows.fiscal_quarter, completions.person_key", ""),
+                ("coalesce(passed.first_passed_on <= due.due_on, false)", "false"),
             ),
-            "metrics_training": ((COUNTED, "count(distinct counted.person_key)"),),
+            "int_training_cube": (("count(*) as", "count(*) as passes, count(distinct person_key) as"),),
+            "metrics_training": ((ADDED, ADDED.replace("then counted.persons", "then counted.passes")),),
         },
         "trn_bhr_completion_rate", 87.5, COMPLETIONS,
     ),

@@ -1,14 +1,17 @@
 {# The figures of training and awareness; what each word means stands in macros/figures.sql. #}
 {% macro training_figures() -%}
 {%- set first_session = 'select min(held_on) from ' ~ ref('int_training_sessions') ~ ' where is_held' -%}
+{%- set by_person = {'rows': 'int_training_population', 'key': 'counted.person_key', 'adds': '1', 'of': '1'} -%}
 {%- set annual_course = {
-    'rows': 'int_training_population',
-    'key': 'counted.person_key',
+    'rows': 'int_training_cube',
+    'key': 'counted.persons',
     'bases': ['ytd'],
     'perimeters': 'all',
     'left_out': {'on leave all the while the course was offered': 'counted.is_on_leave'},
     'counts': 'counted.has_passed',
-    'of': '1',
+    'adds': 'counted.persons',
+    'of': 'counted.persons',
+    'behind': by_person,
 } -%}
 {#- Attendance is given for one perimeter: a second one beside it would tell a difference of a few persons. -#}
 {%- set attendance = {
@@ -53,6 +56,7 @@
     },
     dict(annual_course, metric='trn_hr_hours_per_worker', perimeters=['corp'],
         counts='true', adds='counted.human_rights_minutes', divided_by='60.0',
+        behind=dict(by_person, adds='counted.human_rights_minutes'),
         dimensions={'worker_category': 'counted.worker_category'},
     ),
     {

@@ -1,11 +1,15 @@
 {# The figures of the workforce, its safety and health; what each word means stands in macros/figures.sql. #}
 {% macro workforce_figures() -%}
+{%- set by_person = {'rows': 'int_workers_in_scope', 'key': 'counted.person_key', 'adds': '1'} -%}
 {%- set workers = {
-    'rows': 'int_workers_in_scope',
-    'key': 'counted.person_key',
+    'rows': 'int_headcount_cube',
+    'key': 'counted.workers',
+    'adds': 'counted.workers',
     'bases': ['asof'],
     'perimeters': ['grp'],
+    'behind': by_person,
 } -%}
+{%- set shares = dict(workers, of='counted.workers', behind=dict(by_person, of='1')) -%}
 {%- set companies = {
     'rows': 'int_ohs_companies',
     'key': 'counted.entity_code',
@@ -15,14 +19,14 @@
     'dimensions': {'region': 'counted.region'},
 } -%}
 {{ return([
-    dict(workers, metric='wrk_headcount', perimeters='all', is_measured='count(counted.person_key) > 0', dimensions={
+    dict(workers, metric='wrk_headcount', perimeters='all', is_measured='count(counted.workers) > 0', dimensions={
         'worker_category': 'counted.worker_category',
         'country_iso2': 'counted.country_iso2',
         'entity_code': 'counted.entity_code',
     }),
-    dict(workers, metric='wrk_policy_coverage_rate', counts='counted.is_under_policy', of='1',
+    dict(shares, metric='wrk_policy_coverage_rate', counts='counted.is_under_policy',
         dimensions={'entity_code': 'counted.entity_code', 'region': 'counted.region'}),
-    dict(workers, metric='wrk_collective_coverage_rate', counts='counted.has_collective_agreement', of='1',
+    dict(shares, metric='wrk_collective_coverage_rate', counts='counted.has_collective_agreement',
         dimensions={'country_iso2': 'counted.country_iso2'}),
     dict(workers, metric='wrk_under_min_age', left_out={
         'of age': 'not counted.is_under_minimum_age',
@@ -30,7 +34,7 @@
     dict(companies, metric='wrk_ohs_selfcheck_response_rate', counts='counted.has_returned'),
     dict(companies, metric='wrk_hr_ohs_survey_rate', rows='int_companies', counts='counted.has_answered_survey',
         since='select min(opened_on) from ' ~ ref('stg_register__ohs_survey')),
-    dict(workers, metric='wrk_ohs_system_coverage_rate', counts='counted.is_under_management_system', of='1',
+    dict(shares, metric='wrk_ohs_system_coverage_rate', counts='counted.is_under_management_system',
         since='select min(submitted_on) from ' ~ ref('stg_register__ohs_survey'),
         dimensions={'entity_code': 'counted.entity_code', 'worker_category': 'counted.worker_category'}),
     {

@@ -1,11 +1,10 @@
 -- Every company of a perimeter on a quarter's last day, and what it has.
 with
 
--- Somebody of the company was enrolled in the annual course, by then.
-enrolled as (
-    select distinct
-        quarters.fiscal_quarter,
-        workers.legal_entity_code as entity_code
+first_enrolled as (
+    select
+        learners.person_key,
+        min(assignments.assigned_on) as assigned_on
     from {{ ref('stg_training__assignment') }} as assignments
     inner join {{ ref('int_course_programmes') }} as courses
         on
@@ -13,13 +12,22 @@ enrolled as (
             and courses.programme_code = 'BHR_ANNUAL'
     inner join {{ ref('stg_training__learner_xref') }} as learners
         on assignments.learner_id = learners.learner_id
+    group by learners.person_key
+),
+
+-- When the first of those who work for the company on a day was enrolled in the annual course.
+enrolled as (
+    select
+        workers.as_of_date,
+        workers.legal_entity_code as entity_code,
+        min(first_enrolled.assigned_on) as first_assigned_on
+    from {{ ref('stg_hr__worker_month') }} as workers
     inner join {{ ref('int_quarters') }} as quarters
-        on assignments.assigned_on <= quarters.quarter_end
-    inner join {{ ref('stg_hr__worker_month') }} as workers
-        on
-            quarters.quarter_end = workers.as_of_date
-            and learners.person_key = workers.person_key
+        on workers.as_of_date = quarters.quarter_end
+    inner join first_enrolled
+        on workers.person_key = first_enrolled.person_key
     where workers.employment_status not in ('TERMINATED', 'NOT_STARTED')
+    group by workers.as_of_date, workers.legal_entity_code
 ),
 
 -- The latest round of the survey of human rights, safety and health that the company answered, by then.
@@ -44,7 +52,7 @@ select
     companies.entity_code,
     companies.region,
     companies.entity_code = '{{ var("parent_entity_code") }}' as is_parent,
-    enrolled.entity_code is not null as has_course_access,
+    coalesce(enrolled.first_assigned_on <= quarters.quarter_end, false) as has_course_access,
     coalesce(surveys.is_of_this_year, false) as has_answered_survey,
     coalesce(surveys.has_management_system, false) as has_management_system
 from {{ ref('int_quarters') }} as quarters
@@ -52,7 +60,7 @@ inner join {{ ref('int_entities_in_perimeter') }} as companies
     on quarters.quarter_end between companies.valid_from and companies.valid_to
 left join enrolled
     on
-        quarters.fiscal_quarter = enrolled.fiscal_quarter
+        quarters.quarter_end = enrolled.as_of_date
         and companies.entity_code = enrolled.entity_code
 left join surveys
     on

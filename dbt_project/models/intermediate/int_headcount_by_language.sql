@@ -7,8 +7,8 @@ select
     region,
     work_language,
     reporter_type,
-    count(*) as workers
-from {{ ref('int_workers_in_scope') }}
+    cast(sum(workers) as bigint) as workers
+from {{ ref('int_headcount_cube') }}
 group by
     fiscal_quarter,
     perimeter,

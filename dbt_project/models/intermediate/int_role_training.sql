@@ -52,6 +52,19 @@ holders as (
     union all
     {% endif -%}
     {%- endfor %}
+),
+
+trained as (
+    select
+        quarters.fiscal_quarter,
+        events.person_key,
+        events.programme_code,
+        min(events.trained_on) as first_trained_on,
+        max(events.trained_on) as last_trained_on
+    from {{ ref('int_training_events') }} as events
+    inner join {{ ref('int_quarters') }} as quarters
+        on events.trained_on <= quarters.quarter_end
+    group by quarters.fiscal_quarter, events.person_key, events.programme_code
 )
 
 select
@@ -65,29 +78,18 @@ select
     holders.site_code,
     workers.worker_category,
     holders.is_role_new,
-    max(case when events.trained_on >= holders.quarter_start then 1 else 0 end) = 1 as was_trained_in_quarter,
-    max(case when events.trained_on >= holders.year_start then 1 else 0 end) = 1 as was_trained_in_year,
+    coalesce(trained.last_trained_on >= holders.quarter_start, false) as was_trained_in_quarter,
+    coalesce(trained.last_trained_on >= holders.year_start, false) as was_trained_in_year,
     -- On the very day is in time.
-    max(case when events.trained_on <= holders.role_flag_since then 1 else 0 end) = 1 as was_trained_before
+    coalesce(trained.first_trained_on <= holders.role_flag_since, false) as was_trained_before
 from holders
 inner join {{ ref('int_workers_in_scope') }} as workers
     on
         holders.fiscal_quarter = workers.fiscal_quarter
         and holders.worker_key = workers.worker_key
         and workers.perimeter in ('corp', 'jp', 'grp')
-left join {{ ref('int_training_events') }} as events
+left join trained
     on
-        workers.person_key = events.person_key
-        and holders.programme_code = events.programme_code
-        and events.trained_on <= holders.quarter_end
-group by
-    holders.fiscal_quarter,
-    workers.perimeter,
-    holders.role,
-    workers.person_key,
-    workers.entity_code,
-    workers.region,
-    workers.org_unit_code,
-    holders.site_code,
-    workers.worker_category,
-    holders.is_role_new
+        holders.fiscal_quarter = trained.fiscal_quarter
+        and workers.person_key = trained.person_key
+        and holders.programme_code = trained.programme_code

@@ -1,4 +1,6 @@
--- Whose duty the annual course is, who was away all the while it was offered, and who passed it.
+{{ config(materialized='view') }}
+-- Whose duty the annual course is, who was away all the while it was offered, and who passed it. A view: persons are
+-- looked up only behind a figure, and int_training_cube has their counts.
 with
 
 passed as (

@@ -1,10 +1,10 @@
 {#- What a headline would be under another rule, from the same populations: rule -> how people say it, who counts. -#}
 {%- set rules = {
-    'leave_rule': ['workers on leave counted too', 'true', 'count(population.person_key)'],
+    'leave_rule': ['workers on leave counted too', 'true', 'sum(population.persons)'],
     'dispatched_rule': [
         'dispatched workers left out',
         "not population.is_on_leave and population.worker_category <> 'DISPATCHED'",
-        'count(population.person_key)',
+        'sum(population.persons)',
     ],
     'headcount_rule': ['of the average of the quarter ends', 'not population.is_on_leave', 'max(average.workers)'],
 } -%}
@@ -15,8 +15,8 @@ headcount as (
     select
         fiscal_quarter,
         perimeter,
-        count(*) as workers
-    from {{ ref('int_workers_in_scope') }}
+        sum(workers) as workers
+    from {{ ref('int_headcount_cube') }}
     where is_in_training_scope
     group by fiscal_quarter, perimeter
 ),
@@ -66,9 +66,9 @@ select
     population.fiscal_quarter,
     '{{ rule }}' as rule,
     '{{ variant }}' as variant,
-    cast({{ count_if('population.has_passed') }} as double) as numerator,
+    cast(coalesce(sum(case when population.has_passed then population.persons else 0 end), 0) as double) as numerator,
     cast({{ whole }} as double) as denominator
-from {{ ref('int_training_population') }} as population
+from {{ ref('int_training_cube') }} as population
 inner join average
     on
         population.fiscal_quarter = average.fiscal_quarter
@@ -87,9 +87,9 @@ select
     fiscal_quarter,
     'dispatched_rule' as rule,
     'dispatched workers left out' as variant,
-    cast({{ count_if("worker_category <> 'DISPATCHED'") }} as double) as numerator,
+    cast(coalesce(sum(case when worker_category <> 'DISPATCHED' then workers else 0 end), 0) as double) as numerator,
     cast(null as double) as denominator
-from {{ ref('int_workers_in_scope') }}
+from {{ ref('int_headcount_cube') }}
 where perimeter = 'corp'
 group by fiscal_quarter
 union all
