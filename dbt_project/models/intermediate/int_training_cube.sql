@@ -2,6 +2,7 @@
 select
     fiscal_quarter,
     perimeter,
+    entity_code,
     worker_category,
     country_iso2,
     work_language,
@@ -15,6 +16,7 @@ from {{ ref('int_training_population') }}
 group by
     fiscal_quarter,
     perimeter,
+    entity_code,
     worker_category,
     country_iso2,
     work_language,
