@@ -7,11 +7,11 @@ count, a quarantined record or a refusal with its reason.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import stat
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +30,7 @@ from pipeline.errors import HrddError, RefusedExtract
 from pipeline.settings import Settings
 
 MANIFEST = ".manifest.json"
+SENT = "sent"  # the copy that is read
 MAX_KEPT_BYTES = 1 << 26  # a refused file up to this size is kept whole in quarantine.parquet
 _NOTHING: dict[str, Any] = {
     "records_in": 0,
@@ -61,14 +62,18 @@ def load_file(settings: Settings, path: Path, name: str, into: Path) -> tuple[di
                 promised = _contract(name)
                 receipt |= {"contract": promised.name, "contract_digest": promised.digest}
                 kept = _kept(path, workspace)
-                receipt |= {"sha256": kept.name, "bytes": kept.stat().st_size}
-                manifest, warnings = _manifest(settings, path, promised, kept)
-                with _connected(settings, workspace) as connection:
-                    reading = read(connection, kept, path.name, promised, manifest, workspace)
-                    if pseudonyms(promised):
-                        _hide_ids(settings, connection, promised, reading)
-                    _put(into, "loaded.parquet", reading.parquet)
-                    _put(into, "quarantine.parquet", _quarantined(connection, reading, workspace))
+                with ThreadPoolExecutor(1) as beside:
+                    digest = beside.submit(store.sha256_file, kept)
+                    try:
+                        manifest, warnings = _manifest(settings, path, promised, kept, digest)
+                        with _connected(settings, workspace) as connection:
+                            reading = read(connection, kept, path.name, promised, manifest, workspace)
+                            if pseudonyms(promised):
+                                _hide_ids(settings, connection, promised, reading)
+                            _put(into, "loaded.parquet", reading.parquet)
+                            _put(into, "quarantine.parquet", _quarantined(connection, reading, workspace))
+                    finally:
+                        receipt |= {"sha256": digest.result(), "bytes": kept.stat().st_size}
                 receipt |= {"outcome": "loaded", "warnings": warnings + reading.warnings} | counts(reading)
             except HrddError as fault:
                 stop = fault
@@ -120,7 +125,7 @@ def _connected(settings: Settings, workspace: Path) -> Any:
 
 
 def _kept(path: Path, workspace: Path) -> Path:
-    """The file's bytes under their SHA-256: DuckDB never sees a sender's name, and nobody changes them meanwhile."""
+    """A copy of the file: DuckDB never sees a sender's name, and nobody changes what is read and hashed meanwhile."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as fault:
@@ -131,20 +136,19 @@ def _kept(path: Path, workspace: Path) -> Path:
             raise _unread("a folder, a device or a pipe")
         if status.st_size > MAX_SENT_BYTES:
             raise _unread(f"{status.st_size} bytes, more than {MAX_SENT_BYTES}")
-        digest = hashlib.sha256()
-        copy = workspace / "sent"
+        copy = workspace / SENT
         with copy.open("wb") as out:
-            while block := stream.read(1 << 18):
-                digest.update(block)
-                out.write(block)
-    return copy.rename(workspace / digest.hexdigest())
+            shutil.copyfileobj(stream, out, 1 << 20)
+    return copy
 
 
-def _manifest(settings: Settings, path: Path, promised: Contract, kept: Path) -> tuple[dict[str, Any], list[str]]:
+def _manifest(
+    settings: Settings, path: Path, promised: Contract, kept: Path, digest: Future[str]
+) -> tuple[dict[str, Any], list[str]]:
     file = path.with_name(path.name + MANIFEST)
     if not os.path.lexists(file):
         return {}, ["no manifest: whether the file is whole cannot be proven"]
-    return held_to_manifest(settings, file, promised, kept)
+    return held_to_manifest(settings, file, promised, kept.stat().st_size, digest.result())
 
 
 def _hide_ids(settings: Settings, connection: duckdb.DuckDBPyConnection, promised: Contract, reading: Reading) -> None:
@@ -183,7 +187,7 @@ def _no_record() -> str:
 
 def _leave_refused(settings: Settings, workspace: Path, into: Path, promised: Contract | None, stop: HrddError) -> None:
     """What a refused file leaves: no record, and its bytes, so that they can be looked at, unless none may be kept."""
-    kept = next((file for file in workspace.iterdir() if len(file.name) == 64), None)
+    kept = workspace / SENT
     empty, refused = workspace / "empty.parquet", workspace / "refused.parquet"
     with _connected(settings, workspace) as connection:
         columns = promised.in_raw.columns if promised else ()
@@ -192,8 +196,8 @@ def _leave_refused(settings: Settings, workspace: Path, into: Path, promised: Co
             f"copy (select {nothing}null::bigint as {ROW_NUMBER} limit 0) to {text(str(empty))} (format parquet)"
         )
         query = _no_record()
-        may_be_kept = kept is not None and not isinstance(stop, ForbiddenColumn)
-        if kept is not None and may_be_kept and kept.stat().st_size <= MAX_KEPT_BYTES:
+        may_be_kept = kept.exists() and not isinstance(stop, ForbiddenColumn)
+        if may_be_kept and kept.stat().st_size <= MAX_KEPT_BYTES:
             query = (
                 "select null::bigint as record, null::bigint as line, null::bigint as lines, null::varchar as columns, "
                 f"{text(stop.headline)} as reason, null::varchar as text, content as bytes "

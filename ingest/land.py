@@ -112,9 +112,9 @@ def refusals(receipts: Iterable[Mapping[str, Any]]) -> list[RefusedExtract]:
 
 
 def held_to_manifest(
-    settings: Settings, manifest: Path, promised: Contract, file: Path
+    settings: Settings, manifest: Path, promised: Contract, size: int, sha256: str
 ) -> tuple[dict[str, Any], list[str]]:
-    """The manifest of one file outside of landing, whose name is its SHA-256. Returns it and what it leaves unproven.
+    """The manifest of one file outside of landing. Returns it and what it leaves unproven.
 
     Raises RefusedExtract if the file is not what the manifest promises.
     """
@@ -130,7 +130,7 @@ def held_to_manifest(
         sent = _manifest(found)
     except _ChangedWhileReadError:
         raise _broken_manifest("a manifest that cannot be read", "a JSON object in UTF-8") from None
-    _hold_to(sent, promised, replace(found, size=file.stat().st_size), file.name, settings.now(), settings.timezone)
+    _hold_to(sent, promised, replace(found, size=size), sha256, settings.now(), settings.timezone)
     unproven = [] if "sha256" in sent else ["the manifest names no sha256: whether the bytes are the sender's is open"]
     return sent, unproven
 

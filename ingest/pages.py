@@ -1,21 +1,30 @@
-"""The checksums of a Parquet file's pages, compared: DuckDB reads past them.
+"""Parquet below its rows: the checksums of pages, past which DuckDB reads, and files joined without being read again.
 
-A file is columns in pieces, a piece is pages, and each page has a header in Thrift's compact protocol: its size, and
-perhaps the CRC-32 of its bytes. Of a header only those two numbers are kept; everything else is stepped over.
+A file is groups of rows, a group is one piece for each column, and a piece is pages. A page has a header: its size, and
+perhaps the CRC-32 of its bytes. The footer says where everything lies.
 """
 
 from __future__ import annotations
 
+import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 
-_SIZE, _CHECKSUM = 3, 4  # fields of a page's header: compressed_page_size and crc
-_BOOLEANS, _BYTE, _NUMBERS, _DOUBLE, _BINARY, _LISTS, _STRUCT = (1, 2), 3, (4, 5, 6), 7, 8, (9, 10), 12
-_DEEPEST = 8  # structs in a header; Parquet has three
+from ingest import thrift
+from ingest.thrift import BrokenThriftError, Fields
+
+# Fields by the numbers of Parquet's own definition.
+_PAGE_SIZE, _PAGE_CHECKSUM = 3, 4
+_SCHEMA, _ROWS, _GROUPS = 2, 3, 4  # of a file
+_PIECES, _GROUP_PLACE, _ORDINAL = 1, 5, 7  # of a group of rows
+_PIECE_PLACES, _ABOUT = (2, 4, 6), 3  # of a piece: where it and its indexes lie, and what else is said about it
+_PAGE_PLACES = (9, 10, 11, 14)  # of what is said about a piece: where its pages and its filter lie
+_MARK = b"PAR1"
 
 
 class DamagedPageError(Exception):
@@ -31,15 +40,17 @@ def have_checksums(file: Path, connection: duckdb.DuckDBPyConnection) -> bool:
                 raise DamagedPageError
             while at < end:
                 try:
-                    header, begin = _struct(content, at, 0)
-                except IndexError:
+                    header, begin = thrift.read(content, at)
+                except BrokenThriftError:
                     raise DamagedPageError from None
-                at = begin + header.get(_SIZE, -1)
-                if not begin <= at <= end:
+                _, size = header.get(_PAGE_SIZE, (0, None))
+                _, checksum = header.get(_PAGE_CHECKSUM, (0, None))
+                if not isinstance(size, int) or not begin <= begin + size <= end:
                     raise DamagedPageError
-                checksum = header.get(_CHECKSUM)
-                found = found and checksum is not None
-                if checksum is not None and zlib.crc32(content[begin:at]) != checksum % (1 << 32):
+                at = begin + size
+                if not isinstance(checksum, int):
+                    found = False
+                elif zlib.crc32(content[begin:at]) != checksum % (1 << 32):
                     raise DamagedPageError
     return found
 
@@ -54,59 +65,66 @@ def _pieces(file: Path, connection: duckdb.DuckDBPyConnection) -> Iterator[tuple
     return ((begin, begin + size) for begin, size in rows)
 
 
-def _struct(content: mmap, at: int, depth: int) -> tuple[dict[int, int], int]:
-    """The whole numbers among a struct's fields, by field, and where the struct ends."""
-    if depth > _DEEPEST:
-        raise DamagedPageError
-    found: dict[int, int] = {}
-    field = 0
-    while head := content[at]:
-        at += 1
-        if head >> 4:
-            field += head >> 4
-        else:
-            field, at = _number(content, at)
-        if head & 15 in _NUMBERS:
-            found[field], at = _number(content, at)
-        else:
-            at = _behind(content, at, head & 15, depth)
-    return found, at + 1
+def join(files: Sequence[Path], target: Path) -> None:
+    """Make one Parquet file of several of the same columns: their groups of rows, byte for byte, one after the other.
+
+    Raises ValueError for files of different columns.
+    """
+    whole: Fields = {}
+    with target.open("wb") as out:
+        out.write(_MARK)
+        for file in files:
+            with file.open("rb") as stream:
+                footer, end = _footer(stream)
+                stream.seek(len(_MARK))
+                shift = out.tell() - len(_MARK)
+                shutil.copyfileobj(_Part(stream, end - len(_MARK)), out, 1 << 20)
+            groups = footer[_GROUPS][1][1]
+            for group in groups:
+                _shift(group, shift)
+            if not whole:
+                whole = footer
+                continue
+            if footer[_SCHEMA] != whole[_SCHEMA]:
+                raise ValueError("files of different columns cannot be joined")
+            whole[_ROWS] = whole[_ROWS][0], whole[_ROWS][1] + footer[_ROWS][1]
+            whole[_GROUPS][1][1].extend(groups)
+        for ordinal, group in enumerate(whole[_GROUPS][1][1]):
+            if _ORDINAL in group:
+                group[_ORDINAL] = group[_ORDINAL][0], ordinal
+        written = thrift.write(whole)
+        out.write(written + len(written).to_bytes(4, "little") + _MARK)
 
 
-def _behind(content: mmap, at: int, kind: int, depth: int) -> int:
-    """Where a value that is not kept ends."""
-    if kind in _BOOLEANS:
-        return at
-    if kind in (_BYTE, _DOUBLE):
-        return at + (1 if kind == _BYTE else 8)
-    if kind in _NUMBERS:
-        return _number(content, at)[1]
-    if kind == _BINARY:
-        size, at = _unsigned(content, at)
-        return at + size
-    if kind in _LISTS:
-        size, at, of = content[at] >> 4, at + 1, content[at] & 15
-        if size == 15:
-            size, at = _unsigned(content, at)
-        for _ in range(size):
-            at = _behind(content, at, _BYTE if of in _BOOLEANS else of, depth + 1)
-        return at
-    if kind == _STRUCT:
-        return _struct(content, at, depth + 1)[1]
-    raise DamagedPageError
+class _Part:
+    """The next bytes of a stream, up to a size."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream, self._left = stream, size
+
+    def read(self, size: int = -1, /) -> bytes:
+        content = self._stream.read(min(size, self._left))
+        self._left -= len(content)
+        return content
 
 
-def _number(content: mmap, at: int) -> tuple[int, int]:
-    value, at = _unsigned(content, at)
-    return (value >> 1) ^ -(value & 1), at
+def _footer(stream: BinaryIO) -> tuple[Fields, int]:
+    """What a file says of itself, and where its groups of rows end."""
+    stream.seek(-8, 2)
+    end = stream.tell() - int.from_bytes(stream.read(4), "little")
+    stream.seek(end)
+    return thrift.read(stream.read())[0], end
 
 
-def _unsigned(content: mmap, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        part = content[at]
-        value, shift, at = value | (part & 127) << shift, shift + 7, at + 1
-        if part < 128:
-            return value, at
-        if shift > 63:
-            raise DamagedPageError
+def _shift(group: Fields, by: int) -> None:
+    """Say of a group of rows that it lies so many bytes further on; a place of 0 is none."""
+
+    def move(fields: Fields, *places: int) -> None:
+        for place in places:
+            if place in fields and fields[place][1]:
+                fields[place] = fields[place][0], fields[place][1] + by
+
+    move(group, _GROUP_PLACE)
+    for piece in group[_PIECES][1][1]:
+        move(piece, *_PIECE_PLACES)
+        move(piece[_ABOUT][1], *_PAGE_PLACES)

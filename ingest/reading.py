@@ -6,19 +6,23 @@ everything is counted: what is not loaded is quarantined, in records and in phys
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from ingest.casting import proofs, readable, rules, text, typed, wrongs_of
 from ingest.contract import Contract
 from ingest.opening import opened
+from ingest.pages import join
 from ingest.quarantine import Broken, Finder, Quarantine
-from ingest.scan import Scan, scan
+from ingest.scan import Part, Scan, Text, scan
 from pipeline.database import quoted
 from pipeline.errors import HrddError, RefusedExtract
 
@@ -54,7 +58,9 @@ def read(
     """
     quarantine = Quarantine(workspace)
     found = opened(file, sent_as, contract, quarantine, workspace, connection)
-    scanned = scan(found.text, contract, quarantine, workspace / "clean")
+    with _Casting(connection, contract, found.text, quarantine, workspace) as casting:
+        scanned = scan(found.text, contract, quarantine, workspace / "clean", casting.take)
+        parquet, loaded, short = casting.finish()
     _hold_to_rows(scanned, manifest)
     warnings = []
     if not scanned.ends_with_newline and found.aside is None:
@@ -62,12 +68,9 @@ def read(
     if not found.is_proven and "sha256" not in manifest:
         warnings.append("Parquet without checksums and without a manifest's sha256: a changed byte may not show")
     broken = quarantine.structural
-    _mark(connection, "broken", broken, scanned.records)
-    warnings += _prove_control_totals(connection, contract, scanned, len(broken), manifest.get("control_totals", {}))
-    parquet = workspace / "loaded.parquet"
-    loaded = _cast(connection, contract, scanned, len(broken), parquet)
-    if loaded != scanned.records - len(broken):
-        _judge(connection, contract, scanned, quarantine)
+    warnings += _prove_control_totals(connection, contract, scanned, broken, manifest.get("control_totals", {}))
+    for part in short:
+        _judge(connection, contract, scanned, part, broken, quarantine)
     loaded = _keep_first_of_each_key(connection, contract, scanned, quarantine, parquet, loaded)
     header, blank = found.aside or (scanned.header_lines, scanned.blank_lines)
     own_lines = scanned.records if found.aside else scanned.lines - scanned.header_lines - scanned.blank_lines
@@ -98,62 +101,122 @@ def _hold_to_rows(scanned: Scan, manifest: Mapping[str, Any]) -> None:
         )
 
 
-def _cells(contract: Contract, scanned: Scan, *, without_broken: bool = True, cast: str = "") -> str:
-    """SQL for the scanned records: ``_number`` and the contract's columns as text, ``c0, c1, …``, then ``cast``.
+def _cells(contract: Contract, delimited: Text, part: Part, broken: Sequence[int], *, cast: str = "") -> str:
+    """SQL for the records of a part without those marked ``broken``: ``_number``, the contract's columns as text
+    (``c0, c1, …``), then ``cast``.
 
-    Numbering takes one thread, so a big file comes in parts. A condition on the numbered records is not moved below
-    their numbering by DuckDB: what was cast there once is not cast again for the condition.
+    A condition on the numbered records is not moved below their numbering by DuckDB: what was cast there once is not
+    cast again for the condition.
     """
     places = {column.name: place for place, column in enumerate(contract.columns)}
-    columns = ", ".join(f"'c{places[column.name]}': 'varchar'" for column in scanned.columns)
-    longest = max(_DEFAULT_LINE, 2 * scanned.longest)
-    parts = (
-        f"select *, {part.record - 1} + row_number() over () as _number from (select *{cast} from "
+    columns = ", ".join(f"'c{places[column.name]}': 'varchar'" for column in part.columns)
+    longest = max(_DEFAULT_LINE, 2 * part.longest)
+    return (
+        f"(from (select *, {part.numbers.start - 1} + row_number() over () as _number from (select *{cast} from "
         f"read_csv({text(str(part.file))}, auto_detect = false, header = false, skip = {part.skip}, "
-        f"delim = {text(scanned.text.delimiter)}, quote = {text(scanned.text.quote)}, "
-        f"escape = {text(scanned.text.quote)}, columns = {{{columns}}}, new_line = '\\n', nullstr = '', "
+        f"delim = {text(delimited.delimiter)}, quote = {text(delimited.quote)}, "
+        f"escape = {text(delimited.quote)}, columns = {{{columns}}}, new_line = '\\n', nullstr = '', "
         f"strict_mode = true, null_padding = false, max_line_size = {longest}, compression = 'none', "
-        "hive_partitioning = false))"
-        for part in scanned.parts
+        f"hive_partitioning = false))) where {_unmarked('broken', '_number', part.numbers) if broken else 'true'})"
     )
-    numbered = f"({' union all '.join(parts)})"
-    return f"(from {numbered} where {_unmarked('broken', '_number')})" if without_broken else numbered
 
 
-def _mark(connection: duckdb.DuckDBPyConnection, name: str, numbers: Sequence[int], highest: int) -> None:
-    """Keep the numbers of records as bits. A join would do the same, but DuckDB may turn it and lose the order."""
-    connection.execute("create or replace temp table marked as select 0::bigint as number")
-    for start in range(0, len(numbers), 100_000):
-        connection.execute("insert into marked select unnest($1::bigint[])", [numbers[start : start + 100_000]])
-    bits = f"bitstring_agg(number, 0::bigint, {highest}::bigint)"
+def _among(numbers: Sequence[int], some: range) -> Sequence[int]:
+    return numbers[bisect_left(numbers, some.start) : bisect_left(numbers, some.stop)]
+
+
+def _mark(connection: duckdb.DuckDBPyConnection, name: str, numbers: Sequence[int], among: range) -> None:
+    """Keep the numbers that are ``among`` some as bits, for ``_unmarked``.
+
+    A join would do the same, but DuckDB may turn it and lose the order.
+    """
+    own = _among(numbers, among)
+    connection.execute("create or replace temp table marked as select 0::bigint as number limit 0")
+    for start in range(0, len(own), 100_000):
+        connection.execute("insert into marked select unnest($1::bigint[])", [own[start : start + 100_000]])
+    bits = f"bitstring_agg(number, {among.start}::bigint, {among.stop - 1}::bigint)"
     connection.execute(f"set variable {name} = (select {bits} from marked)")
 
 
-def _unmarked(name: str, number: str) -> str:
-    return f"get_bit(getvariable('{name}'), {number}::integer) = 0"
+def _unmarked(name: str, number: str, among: range) -> str:
+    return f"coalesce(get_bit(getvariable('{name}'), ({number} - {among.start})::integer), 0) = 0"
 
 
-def _cast(connection: duckdb.DuckDBPyConnection, contract: Contract, scanned: Scan, broken: int, parquet: Path) -> int:
-    """Write the records without a fault, typed and in order. Returns how many there are."""
-    names = [quoted(column.name) for column in contract.columns]
-    if not scanned.records:
-        empty = ", ".join(f"null::{c.physical_type} as {quoted(c.name)}" for c in contract.columns)
-        query = f"select {empty}, null::bigint as {ROW_NUMBER} limit 0"
-    else:
+class _Casting:
+    """Writes the records without a fault, typed and in order, part by part while others are still being scanned.
+
+    The files of the parts are joined in order, so the same file gives the same bytes.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        contract: Contract,
+        delimited: Text,
+        quarantine: Quarantine,
+        workspace: Path,
+    ) -> None:
+        self._connection, self._contract, self._text = connection, contract, delimited
+        self._quarantine, self._workspace = quarantine, workspace
+        self._pool = ThreadPoolExecutor(_number(connection, "select current_setting('threads')"))
+        self._parts: list[tuple[Part, Path, Future[int]]] = []
+
+    def __enter__(self) -> _Casting:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def take(self, part: Part) -> None:
+        """Begin with a part."""
+        if part.numbers:
+            piece = self._workspace / f"loaded-{len(self._parts)}.parquet"
+            cast = self._pool.submit(self._cast, self._connection.cursor(), part, self._quarantine.structural, piece)
+            self._parts.append((part, piece, cast))
+
+    def finish(self) -> tuple[Path, int, list[Part]]:
+        """The file, how many records are in it, and the parts in which there are others."""
+        parquet, columns = self._workspace / "loaded.parquet", self._contract.columns
+        if not self._parts:
+            empty = "".join(f"null::{c.physical_type} as {quoted(c.name)}, " for c in columns)
+            query = f"select {empty}null::bigint as {ROW_NUMBER} limit 0"
+            return parquet, _number(self._connection, f"copy ({query}) to {text(str(parquet))} {_COPY}"), []
+        loaded = [cast.result() for _, _, cast in self._parts]
+        join([piece for _, piece, _ in self._parts], parquet)
+        broken = self._quarantine.structural
+        short = []
+        for (part, piece, _), good in zip(self._parts, loaded, strict=True):
+            piece.unlink()
+            if good != len(part.numbers) - len(_among(broken, part.numbers)):
+                short.append(part)
+        return parquet, sum(loaded), short
+
+    def _cast(self, own: duckdb.DuckDBPyConnection, part: Part, broken: Sequence[int], piece: Path) -> int:
+        contract, names = self._contract, [quoted(column.name) for column in self._contract.columns]
         values = "".join(f", {typed(contract, place)} as v{place}" for place in range(len(names)))
-        source = _cells(contract, scanned, without_broken=broken > 0, cast=values)
         picks = ", ".join(f"v{place} as {name}" for place, name in enumerate(names))
-        proven = " and ".join(proofs(contract, may_have_outer_space=scanned.may_have_outer_space)) or "true"
-        query = f"select {picks}, _number as {ROW_NUMBER} from {source} where {proven}"
-    return _number(connection, f"copy ({query}) to {text(str(parquet))} {_COPY}")
+        proven = " and ".join(proofs(contract, may_have_outer_space=part.may_have_outer_space)) or "true"
+        with own:
+            _mark(own, "broken", broken, part.numbers)
+            cells = _cells(contract, self._text, part, broken, cast=values)
+            query = f"select {picks}, _number as {ROW_NUMBER} from {cells} where {proven}"
+            return _number(own, f"copy ({query}) to {text(str(piece))} {_COPY}")
 
 
-def _judge(connection: duckdb.DuckDBPyConnection, contract: Contract, scanned: Scan, quarantine: Quarantine) -> None:
-    """Quarantine each record that breaks a rule; of several faults it bears the first in the order of the columns."""
-    found = rules(contract, may_have_outer_space=scanned.may_have_outer_space)
+def _judge(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    scanned: Scan,
+    part: Part,
+    broken: Sequence[int],
+    quarantine: Quarantine,
+) -> None:
+    """Quarantine each record of a part that breaks a rule; it bears the first in the order of the columns."""
+    found = rules(contract, may_have_outer_space=part.may_have_outer_space)
+    _mark(connection, "broken", broken, part.numbers)
     rows = connection.execute(
-        f"select _number, fault from (select _number, {_fault(contract, scanned)} as fault "
-        f"from {_cells(contract, scanned)}) "
+        f"select _number, fault from (select _number, {_fault(contract, part)} as fault "
+        f"from {_cells(contract, scanned.text, part, broken)}) "
         "where fault is not null order by _number"
     )
     while faults := rows.fetchmany(50_000):
@@ -163,9 +226,9 @@ def _judge(connection: duckdb.DuckDBPyConnection, contract: Contract, scanned: S
             quarantine.add(Broken(number, line, lines, column, reason, own), Finder.RULES)
 
 
-def _fault(contract: Contract, scanned: Scan) -> str:
+def _fault(contract: Contract, part: Part) -> str:
     """SQL for the place of the first rule that a record breaks, null for a good record."""
-    found = rules(contract, may_have_outer_space=scanned.may_have_outer_space)
+    found = rules(contract, may_have_outer_space=part.may_have_outer_space)
     cases = " ".join(f"when {is_wrong} then {place}" for place, (_, _, is_wrong) in enumerate(found))
     return f"case {cases} end" if cases else "null::integer"
 
@@ -188,10 +251,11 @@ def _keep_first_of_each_key(
         present = " and ".join(f"{quoted(name)} is not null" for name in names)
         slices = loaded // _KEYS_AT_ONCE + 1
         for part in range(slices):
-            twice = connection.execute(
-                f"select key from (select {key} as key from {source} where {present}) where key % {slices} = {part} "
-                "group by key having count(*) > 1"
+            hashes = connection.execute(
+                f"select key from (select {key} as key from {source} where {present}) where key % {slices} = {part}"
             ).fetchnumpy()["key"]
+            hashes.sort()
+            twice = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
             if not len(twice):
                 continue
             connection.execute("create or replace temp table twice as select unnest($1::ubigint[]) as key", [twice])
@@ -208,8 +272,9 @@ def _keep_first_of_each_key(
     for place in scanned.find(numbers):
         number, line, lines, own = place
         quarantine.add(Broken(number, line, lines, repeated[number], "duplicate_key", own), Finder.KEY)
-    _mark(connection, "repeated", numbers, scanned.records)
-    return rewrite(connection, parquet, f"select * from {source} where {_unmarked('repeated', ROW_NUMBER)}")
+    every = range(1, scanned.records + 1)
+    _mark(connection, "repeated", numbers, every)
+    return rewrite(connection, parquet, f"select * from {source} where {_unmarked('repeated', ROW_NUMBER, every)}")
 
 
 def rewrite(connection: duckdb.DuckDBPyConnection, parquet: Path, query: str) -> int:
@@ -221,7 +286,11 @@ def rewrite(connection: duckdb.DuckDBPyConnection, parquet: Path, query: str) ->
 
 
 def _prove_control_totals(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, scanned: Scan, broken: int, totals: Mapping[str, Any]
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    scanned: Scan,
+    broken: Sequence[int],
+    totals: Mapping[str, Any],
 ) -> list[str]:
     """Compare the manifest's sums with those of all records, good or not. Returns warnings; sums stay unsaid."""
     warnings = []
@@ -234,18 +303,19 @@ def _prove_control_totals(
         if place is None or promised is None or contract.columns[place].kind not in ("BIGINT", "INTEGER", "DECIMAL"):
             raise _broken_total("a control total that is none, or of no number column", "sums of number columns")
         column = contract.columns[place]
-        unread, actual = 0, Decimal(0)
-        if scanned.records:
-            faults = " or ".join(is_wrong for _, is_wrong in wrongs_of(column, readable(contract, place)))
-            value = typed(contract, place)
-            unread, actual = connection.execute(
+        unread, actual = len(broken), Decimal(0)
+        faults = " or ".join(is_wrong for _, is_wrong in wrongs_of(column, readable(contract, place)))
+        value = typed(contract, place)
+        for part in scanned.parts if scanned.records else ():
+            _mark(connection, "broken", broken, part.numbers)
+            wrong, subtotal = connection.execute(
                 f"select count(*) filter ({faults}), coalesce(sum({value}) filter (not coalesce({faults}, false)), 0) "
-                f"from {_cells(contract, scanned)}"
+                f"from {_cells(contract, scanned.text, part, broken)}"
             ).fetchall()[0]
-            unread += broken
+            unread, actual = unread + wrong, actual + Decimal(subtotal)
         if unread:
             warnings.append(f"the control total of {column.name} cannot be proven: {unread} records have no number")
-        elif Decimal(actual) != promised:
+        elif actual != promised:
             raise _broken_total(f"another sum of {column.name}", f"the manifest's control total of {column.name}")
     return warnings
 

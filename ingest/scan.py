@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -26,7 +26,7 @@ from pipeline.errors import RefusedExtract
 BLOCK = 1 << 18  # what fits a processor's cache is counted fastest
 BLOCKS_AHEAD = 4  # blocks that are proven while the one before them is taken
 THREADS = 2
-PART = 1 << 26  # DuckDB numbers the records of a part in one thread, and several parts at once
+PART = 1 << 26  # DuckDB numbers records in one thread, so that several parts are read at once
 MAX_RECORD_BYTES = 1 << 23
 MAX_LINE_BYTES = 1 << 26  # a line without end is no text
 MAX_LINES_BYTES = 1 << 16  # how far the end of a quoted cell is looked for where no column is declared multiline
@@ -50,11 +50,17 @@ class Text:
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of the clean text: its first ``skip`` lines are no record, and the next is that of that number."""
+    """A piece of the clean text: its first ``skip`` lines are no record, and the next ones those of these numbers.
+
+    ``longest`` and ``may_have_outer_space`` are of all records up to its end.
+    """
 
     file: Path
     skip: int
-    record: int
+    numbers: range
+    columns: tuple[Column, ...]
+    longest: int
+    may_have_outer_space: bool
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,6 @@ class Scan:
     blank_lines: int
     ends_with_newline: bool
     parts: tuple[Part, ...]
-    longest: int
-    may_have_outer_space: bool
     blocks: tuple[_Block, ...]
 
     def find(self, numbers: Iterable[int]) -> Iterator[tuple[int, int, int, str]]:
@@ -120,15 +124,18 @@ class _Record:
     clean: str
 
 
-def scan(text: Text, contract: Contract, quarantine: Quarantine, clean: Path) -> Scan:
-    """Split a file into records by its contract; broken ones go to the quarantine.
+def scan(
+    text: Text, contract: Contract, quarantine: Quarantine, clean: Path, take: Callable[[Part], None] = lambda _: None
+) -> Scan:
+    """Split a file into records by its contract; broken ones go to the quarantine. ``take`` gets each part as soon as
+    it is there.
 
     What is not read from the file itself is written beside ``clean``. Raises RefusedExtract for a fault of the whole
     file: its header, or a quote that is never closed where a cell may have lines.
     """
     with text.file.open("rb") as stream:
         columns, header_lines, start = _find_header(stream, text, contract)
-        return _Scanner(text, columns, header_lines, start, quarantine, clean).read(stream)
+        return _Scanner(text, columns, header_lines, start, quarantine, clean, take).read(stream)
 
 
 class _Ahead(NamedTuple):
@@ -141,8 +148,16 @@ class _Ahead(NamedTuple):
 
 class _Scanner:
     def __init__(
-        self, text: Text, columns: tuple[Column, ...], header: int, start: int, quarantine: Quarantine, clean: Path
+        self,
+        text: Text,
+        columns: tuple[Column, ...],
+        header: int,
+        start: int,
+        quarantine: Quarantine,
+        clean: Path,
+        take: Callable[[Part], None],
     ) -> None:
+        self.take = take
         self.text, self.columns, self.quarantine, self.clean = text, columns, quarantine, clean
         self.grammar = _Grammar.of(text, columns)
         self.header_lines, self.start = header, start
@@ -195,7 +210,7 @@ class _Scanner:
                 if self.parts or self.copy:
                     self._end_part()
                 else:
-                    self.parts.append(Part(self.text.file, self.header_lines, 1))
+                    self._is_there(self.text.file, self.header_lines)
             finally:
                 if self.copy:
                     self.copy.close()
@@ -208,8 +223,6 @@ class _Scanner:
             self.blank_lines,
             ends_with_newline,
             tuple(self.parts),
-            self.longest,
-            self.may_have_outer_space,
             tuple(self.blocks),
         )
 
@@ -268,8 +281,13 @@ class _Scanner:
         if self.copy:
             self.copy.close()
             if self.records >= self.part_record:
-                self.parts.append(Part(Path(self.copy.name), 0, self.part_record))
+                self._is_there(Path(self.copy.name), 0)
         self.copy, self.part_offset, self.part_record = None, self.offset, self.records + 1
+
+    def _is_there(self, file: Path, skip: int) -> None:
+        numbers = range(self.part_record, self.records + 1)
+        self.parts.append(Part(file, skip, numbers, self.columns, self.longest, self.may_have_outer_space))
+        self.take(self.parts[-1])
 
 
 def _copy_bytes(source: BinaryIO, target: BinaryIO, size: int) -> None:
@@ -295,19 +313,22 @@ def _proven(block: bytes, text: Text, width: int) -> _Proof | None:
     signs = np.frombuffer(block, np.uint8)
     has_quotes = text.quote.encode() in block
     is_mark = (signs == delimiter) | (signs == 10)
-    places = np.flatnonzero(is_mark | (signs == quote) if has_quotes else is_mark)
+    if has_quotes:
+        is_mark |= signs == quote
+    places = np.flatnonzero(is_mark)
     marks = signs[places]
     opening = closing = places[:0]
     if has_quotes:
         is_quote = marks == quote
-        is_inside = np.bitwise_and(np.cumsum(is_quote, dtype=np.uint32), 1).astype(bool)
-        opening, closing = places[is_quote & is_inside], places[is_quote & ~is_inside]
+        quotes = places[np.flatnonzero(is_quote)]
+        opening, closing = quotes[::2], quotes[1::2]
         if not _are_in_pairs(signs, opening, closing, delimiter, quote):
             return None
-        is_outside = ~(is_quote | is_inside)
-        if is_inside[marks == 10].any():
+        is_inside = np.logical_xor.accumulate(is_quote)
+        if (is_inside & (marks == 10)).any():
             return None
-        places, marks = places[is_outside], marks[is_outside]
+        outside = np.flatnonzero(~(is_quote | is_inside))
+        places, marks = places[outside], marks[outside]
     if len(places) % width or not (marks[width - 1 :: width] == 10).all():
         return None
     ends = places[width - 1 :: width]
@@ -325,10 +346,14 @@ def _proven(block: bytes, text: Text, width: int) -> _Proof | None:
     longest = int(lengths.max())
     if lengths.min() <= (2 if returns else 1) or longest > MAX_RECORD_BYTES:
         return None
-    beside = (places[:-1] + 1, places - 1, opening + 1, closing - 1, ends - 2 if returns else ends[:0])
-    return _Proof(
-        len(ends), longest, any(_SPACE_LIKE[signs[found]].any() for found in beside) or bool(_SPACE_LIKE[signs[0]])
-    )
+    beside = [signs[1:][places[:-1]], signs[places - 1], signs[1:][opening], signs[closing - 1], signs[:1]]
+    beside += [signs[ends - 2]] if returns else []
+    if block.isascii():
+        spaces = (32, 9) if tabs else (32,)
+        is_doubtful = any((found == space).any() for found in beside for space in spaces)
+    else:
+        is_doubtful = any(_SPACE_LIKE[found].any() for found in beside)
+    return _Proof(len(ends), longest, is_doubtful)
 
 
 def _has_controls_beyond_ascii(block: bytes, signs: np.ndarray) -> bool:

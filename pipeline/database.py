@@ -39,7 +39,7 @@ def connect(
         },
     )
     try:
-        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set global TimeZone = 'UTC'")  # of its cursors too
         connection.execute("set allow_persistent_secrets = false")
         allowed = ", ".join("'" + str(path.resolve()).replace("'", "''") + "/'" for path in folders)
         connection.execute(f"set allowed_directories = [{allowed}]")

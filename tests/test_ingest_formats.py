@@ -9,6 +9,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -26,10 +27,12 @@ from hypothesis import strategies as st
 from openpyxl.styles import numbers
 from test_ingest_promises import alone, as_sent, manifest_of, zipped
 
-from ingest import parquet
+from ingest import parquet, thrift
 from ingest.contract import read_contract
 from ingest.encoding import ENCODINGS
+from ingest.pages import join
 from ingest.quarantine import Quarantine
+from ingest.thrift import BrokenThriftError
 from pipeline import store
 from pipeline.errors import RefusedExtract
 
@@ -393,3 +396,43 @@ def test_a_parquet_file_says_in_its_receipt_whether_it_has_checksums(tmp_path: P
     receipt, loaded, _ = alone(tmp_path / "changed", changed_byte, contract, "a.parquet")
     assert (receipt["outcome"], loaded) == ("refused", [])
     assert "checksum" in receipt["refusal"]["found"]
+
+
+def test_joined_parquet_files_are_their_rows_one_after_the_other_and_nothing_is_read_again(tmp_path: Path) -> None:
+    """The same rows, the same groups, and of each group the same bytes, wherever it lies now."""
+    files = [tmp_path / f"{number}.parquet" for number in range(3)]
+    joined = tmp_path / "joined.parquet"
+    with duckdb.connect() as connection:
+        for number, file in enumerate(files):
+            connection.execute(
+                f"copy (select i, 'w' || i % 7 as word, [i::varchar] as items, if(i % 3 = 0, null, i / 7) as part "
+                f"from range({number * 9000}, {number * 9000 + 5000}) as numbers(i)) to '{file}' "
+                "(format parquet, compression zstd, row_group_size 2048)"
+            )
+        join(files, joined)
+
+        def rows(source: str) -> list[Any]:
+            return connection.execute(f"select * from read_parquet({source}) order by i").fetchall()
+
+        assert connection.execute(f"select i from '{joined}'").fetchall() == [(row[0],) for row in rows(f"'{joined}'")]
+        assert rows(f"'{joined}'") == rows(str([str(file) for file in files]))
+        assert rows(f"'{joined}'")[6000:6001] == connection.execute(f"from '{joined}' where i = 10000").fetchall()
+        about = "select num_values, stats_min_value, stats_max_value, total_compressed_size from parquet_metadata"
+        apart = [line for file in files for line in connection.execute(f"{about}('{file}')").fetchall()]
+        assert connection.execute(f"{about}('{joined}')").fetchall() == apart
+        join(files[:1], joined)
+        assert joined.read_bytes() == files[0].read_bytes()
+        connection.execute(f"copy (select 1 as other) to '{files[1]}'")
+    with pytest.raises(ValueError, match="different columns"):
+        join(files, joined)
+
+
+def test_a_header_of_thrift_is_written_as_it_was_read_and_a_broken_one_is_no_crash() -> None:
+    whole = (Path(__file__).parent / "checksummed.parquet").read_bytes()
+    footer = whole[-8 - int.from_bytes(whole[-8:-4], "little") : -8]
+    fields, end = thrift.read(footer)
+    assert (thrift.write(fields), end) == (footer, len(footer))
+    for place in range(len(footer)):
+        for broken in (footer[:place], footer[:place] + bytes([footer[place] ^ 0xFF]) + footer[place + 1 :]):
+            with suppress(BrokenThriftError):
+                thrift.read(broken)
