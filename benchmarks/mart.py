@@ -285,7 +285,17 @@ def main() -> int:
     """Measure both sizes, the memory, and what history costs; print two tables."""
     out = Console(highlight=False)
     table = Table(title="The mart at the size of a large company: 2 threads", title_justify="left")
-    for name in ("size", "spend lines", "whole build", "models", "tests", "roofline", "models / roofline", "peak MB"):
+    for name in (
+        "size",
+        "spend lines",
+        "whole build",
+        "models",
+        "tests",
+        "roofline",
+        "models / roofline",
+        "work",
+        "peak MB",
+    ):
         table.add_column(name, justify="left" if name == "size" else "right")
     for scale in SCALES:
         found = _measure("size", scale)
@@ -294,14 +304,17 @@ def main() -> int:
             f"{found['lines']:,}",
             *(f"{found[name]:.0f} s" for name in ("build", "models", "tests", "roofline")),
             f"{found['models'] / found['roofline']:.1f} x",
+            f"{found['build_work'] / found['roofline_work']:.1f} x",
             f"{found['peak_mb']:.0f}",
         )
     out.print(table)
+    out.print("work: processor time of the whole build, tests and dbt's own included, by that of the roofline")
     out.print(f"bar at scale 10: {BAR:.0f} x, under {MEMORY_BAR_MB} MB")
     with_none, with_ten = (_measure("history", years) for years in (0, 10))
     out.print(
         f"one quarter on top of ten years: {with_ten['build']:.1f} s, on top of none: {with_none['build']:.1f} s,"
-        f" {with_ten['build'] / with_none['build']:.2f} x (bar: 1.2 x)"
+        f" {with_ten['build'] / with_none['build']:.2f} x, of processor time"
+        f" {with_ten['build_work'] / with_none['build_work']:.2f} x (bar: 1.2 x)"
     )
     return 0
 
@@ -322,13 +335,13 @@ def size(scale: int, folder: Path) -> dict[str, Any]:
     settings = _sample(folder)
     grown = grow(settings, scale)
     built = _built(settings)
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     plain = roofline(settings)
-    took = time.perf_counter() - began
+    took, work = time.perf_counter() - began, time.process_time() - worked
     for metric_id, value in plain.items():
         if abs(value - built["figures"][metric_id]) > 1e-9 * abs(value):
             raise RuntimeError(f"{metric_id}: the build and the roofline differ")
-    return {**built, "lines": grown["procurement/spend"], "roofline": took}
+    return {**built, "lines": grown["procurement/spend"], "roofline": took, "roofline_work": work}
 
 
 def history(years: int, folder: Path) -> dict[str, Any]:
@@ -356,9 +369,9 @@ def _sample(folder: Path) -> Settings:
 def _built(settings: Settings) -> dict[str, Any]:
     from dbt_project.build import DATABASE, build
 
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     record = build(settings, QUARTER)
-    took = time.perf_counter() - began
+    took, work = time.perf_counter() - began, time.process_time() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     seconds = {
         kind: sum(node["seconds"] for name, node in record["nodes"].items() if name.startswith(f"{kind}."))
@@ -376,6 +389,7 @@ def _built(settings: Settings) -> dict[str, Any]:
         )
     return {
         "build": took,
+        "build_work": work,
         "models": seconds["model"],
         "tests": seconds["test"],
         "peak_mb": peak,

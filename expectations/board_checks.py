@@ -234,6 +234,15 @@ class ExpectEveryBreakdownToSumToItsTotal(ExpectColumnValuesToBeBetween):
     next_step: ClassVar[str] = MEND_THE_MODEL
 
 
+class ExpectFewUnknowns(ExpectColumnValuesToBeBetween):
+    """What nobody knows is a part of its own, and a small one, where a sender must know nearly every record."""
+
+    frame: ClassVar[str] = "breakdowns"
+    column: str = "unknown_share"
+    blanks_allowed: ClassVar[bool] = True
+    next_step: ClassVar[str] = "Ask the sender for what is missing; the part UNKNOWN stays until it is known."
+
+
 class ExpectTheYearToDateToAddUp(ExpectColumnValuesToBeBetween):
     """The year to date is the year to date of the quarter before, plus the quarter."""
 
@@ -270,5 +279,6 @@ CHECKS = (
     ExpectPublishedFiguresToStand,
     ExpectNoPublishedCaseToVanish,
     ExpectEveryBreakdownToSumToItsTotal,
+    ExpectFewUnknowns,
     ExpectTheYearToDateToAddUp,
 )

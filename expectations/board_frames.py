@@ -28,6 +28,8 @@ CELL = ["metric_id", "perimeter", "basis", "fiscal_quarter"]
 TOTAL = "total"
 SUPPRESSED = "SUPPRESSED"
 FROZEN = "AS_FIRST_PUBLISHED"
+UNKNOWN = "UNKNOWN"
+LEAST_WHOLE = 50  # one of twenty is a twentieth, and says nothing about a sender
 
 Rows = list[dict[str, str]]
 
@@ -213,7 +215,11 @@ def trend_frame(candidate: Candidate, figures: pd.DataFrame, pinned: Mapping[str
 
 
 def breakdowns_frame(figures: pd.DataFrame, pinned: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a breakdown: the distance of its parts' sum from the total, as a share of it; blank if one is hidden."""
+    """One row a breakdown: the distance of its parts' sum from the total, and the part UNKNOWN, as shares of the whole.
+
+    A share is blank if a part is hidden; the second also where senders need not know, in earlier
+    quarters, and of a whole of few.
+    """
     figures = figures[~figures["table"].isin(["headline", "trend"])]
     key = ["table", *CELL]
     totals = {
@@ -224,7 +230,7 @@ def breakdowns_frame(figures: pd.DataFrame, pinned: Mapping[str, Any]) -> pd.Dat
     for name, group in parts.groupby([*key, "dimension"], sort=True):
         total = totals.get(tuple(name[:-1]))
         if total is None:  # parts of nothing: as far from their total as can be
-            rows.append({"label": group["label"].iloc[0], "gap_to_total": math.inf})
+            rows.append({"label": group["label"].iloc[0], "gap_to_total": math.inf, "unknown_share": None})
             continue
         counts = [_count(row) for row in group.to_dict("records")]
         breakdown = f"{name[1]} {name[-1]}"
@@ -238,7 +244,10 @@ def breakdowns_frame(figures: pd.DataFrame, pinned: Mapping[str, Any]) -> pd.Dat
             and breakdown not in pinned["overlapping_breakdowns"]
         )
         gap = abs(sum(printed) - whole) / max(1.0, abs(whole)) if applies and whole is not None else None
-        rows.append({"label": group["label"].iloc[0], "gap_to_total": gap})
+        # Themes hold the candidate's quarter: what was not known in an earlier one is no fault of this delivery.
+        is_asked = name[0] != "metric_values" and name[-1] in pinned["known_dimensions"]
+        unknown = _unknown_share(group) if is_asked else None
+        rows.append({"label": group["label"].iloc[0], "gap_to_total": gap, "unknown_share": unknown})
     return _floats(rows)
 
 
@@ -363,6 +372,18 @@ def _is_small(row: Mapping[str, Any], below: int) -> bool:
     if counted is None and row["unit"] not in ("%", "pp"):
         counted = _number(row["value"])
     return any(count is not None and 0 < count < below for count in (counted, _number(row["denominator"])))
+
+
+def _unknown_share(parts: pd.DataFrame) -> float | None:
+    """How much of what a breakdown is of is in its part UNKNOWN; None if a part is hidden, or it is of few."""
+    weights = {
+        row["dimension_value"]: _count(row) if row["denominator"] in (None, "") else _number(row["denominator"])
+        for row in parts.to_dict("records")
+    }
+    known = [weight for weight in weights.values() if weight is not None]
+    if len(known) < len(weights) or sum(known) < LEAST_WHOLE:
+        return None
+    return (weights.get(UNKNOWN) or 0.0) / sum(known)
 
 
 def _is_foreign(row: Mapping[str, Any], quarter: FiscalQuarter) -> bool:

@@ -45,6 +45,9 @@ EXTRACTS = {
     ("procurement", "spend"): Copies(SUPPLIERS, ("supplier_id",), ("invoice_id",), within=11),
 }
 
+# What grows behind the sample, year by year: a year's invoices need that year's rates.
+AGED = EXTRACTS | {("procurement", "fx_rate"): Copies(1, ())}
+
 
 def grow(settings: Settings, scale: int) -> dict[str, int]:
     """Make every loaded sample extract ``scale`` times the size of a large company; returns records by extract.
@@ -68,8 +71,8 @@ def age(settings: Settings, years: int) -> None:
     """
     for file in sorted(settings.place("raw").glob("*/*/*.parquet")):
         name = (file.parent.parent.name, file.parent.name)
-        for back in range(1, years + 1) if name in EXTRACTS else ():
-            _age(settings, file, EXTRACTS[name], back)
+        for back in range(1, years + 1) if name in AGED else ():
+            _age(settings, file, AGED[name], back)
 
 
 def _age(settings: Settings, file: Path, copies: Copies, back: int) -> None:
@@ -113,6 +116,7 @@ def _grow(settings: Settings, file: Path, copies: Copies, scale: int) -> int:
         kinds = dict(connection.execute(f"select column_name, column_type from (describe from {source})").fetchall())
         changed = [_key(column, kinds[column], f"(copy % {owners})", owners) for column in copies.owners]
         changed += [_key(column, kinds[column], "copy", owners) for column in copies.own]
+        changed.append(f"source._row_number * {owners * copies.within} + copy as _row_number")
         written = connection.execute(
             f"copy (select source.* replace ({', '.join(changed)}) from {source} as source"
             f" cross join range({owners * copies.within}) as copies(copy))"

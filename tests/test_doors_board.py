@@ -225,6 +225,16 @@ def part(**changes: Any) -> Edit:
     return lambda folder: folder.each(RATE, changes, dimension="country_iso2", dimension_value="DE")
 
 
+def unknown(whole: float) -> Edit:
+    """Forty workers in a country that nobody knows, of so many."""
+
+    def edit(folder: Folder) -> None:
+        folder.each(RATE, {"denominator": whole - 40}, dimension="country_iso2", dimension_value="JP")
+        part(dimension_value="UNKNOWN")(folder)
+
+    return edit
+
+
 def category(**changes: Any) -> Edit:
     return lambda folder: folder.each(CATEGORISED, changes, dimension="category", dimension_value="UNCATEGORISED")
 
@@ -367,6 +377,7 @@ TRIPLES: dict[str, tuple[Edit, Edit, Edit]] = {
     "ExpectPublishedFiguresToStand": (nothing, released(CASES, 100.5), released(CASES, 100.0)),
     "ExpectNoPublishedCaseToVanish": (nothing, released(CASES, 101.0), released(CASES, 100.0)),
     "ExpectEveryBreakdownToSumToItsTotal": (nothing, part(numerator=31.0), part(**SUPPRESSED_CELL)),
+    "ExpectFewUnknowns": (nothing, unknown(whole=399.0), unknown(whole=400.0)),
     "ExpectTheYearToDateToAddUp": (
         nothing,
         cases(value=101.0),
@@ -443,7 +454,7 @@ def test_a_good_candidate_passes_with_every_check_evaluated(folder: Folder) -> N
     verdict = board_door.check_candidate(folder.settings, QUARTER)
     assert verdict["passed"]
     assert [check for check in verdict["checks"] if check["status"] != "passed"] == []
-    assert verdict["checks_expected"] == verdict["checks_evaluated"] == len(verdict["checks"]) == 27
+    assert verdict["checks_expected"] == verdict["checks_evaluated"] == len(verdict["checks"]) == 28
     assert verdict["files"] == store.checksums(place / "files")
     assert store.read_json(place / "verdict.json") == verdict
 

@@ -43,17 +43,35 @@
     {#- No delivery repeats a key: the extract door saw to that, and the staging model's own test does. -#}
     {{ known }}
     {%- else -%}
-    select *
-    from (
+    {#- Few keys are delivered twice: only their records are ranked, and the whole is never sorted. -#}
+    select delivered.*
+    from ({{ known }}) as delivered
+    left join (
         select
-            *,
+            every_record._extract_id as superseded_extract_id,
+            every_record._row_number as superseded_row_number,
             row_number() over (
-                partition by {{ key | join(', ') }}
-                order by _known_at desc nulls last, _extract_id desc nulls last, _row_number desc nulls last
+                partition by every_record.{{ key | join(', every_record.') }}
+                order by
+                    every_record._known_at desc nulls last,
+                    every_record._extract_id desc nulls last,
+                    every_record._row_number desc nulls last
             ) as standing
         from ({{ known }}) as every_record
+        inner join (
+            select {{ key | join(', ') }}
+            from ({{ known }}) as every_key
+            group by {{ key | join(', ') }}
+            having count(*) > 1
+        ) as repeated
+            on
+                {%- for column in key %}
+                {{ 'and ' if not loop.first }}every_record.{{ column }} = repeated.{{ column }}
+                {%- endfor %}
     ) as ranked
-    where standing = 1
+        on delivered._extract_id = ranked.superseded_extract_id
+        and delivered._row_number = ranked.superseded_row_number
+    where coalesce(ranked.standing, 1) = 1
     {%- endif -%}
 {% endmacro %}
 

@@ -18,6 +18,7 @@
     oldest       the numerator is the greatest of this, in days (in place of adds)
     median       the numerator is the median of this, and the denominator the number of rows (in place of adds)
     dimensions   dimension -> what a row says of it; a row that says nothing is in the part UNKNOWN
+    stands_for   how many rows a row stands for, where the population is already summed (default 1)
     behind       words that the rows behind the figure say in their own way, where the population is already summed
     parts_only   true where the total is declared over another population
     firms        the supplier or customer that a row is about: publish/ withholds parts about few of them
@@ -77,12 +78,7 @@ select
         when {{ counts }} then 'numerator'
         else {{ "'denominator only'" if 'of' in figure else "'left out'" }}
     end as part,
-    case
-        {%- for reason, condition in figure.get('left_out', {}).items() %}
-        when {{ condition }} then '{{ reason }}'
-        {%- endfor %}
-        when false then ''
-    end as reason,
+    {{ _reason(figure) }} as reason,
     {%- if adds_up %}
     cast(
         case when not {{ _is_left_out(figure) }} and {{ counts }} then {{ figure.get('adds', 1) }} else 0 end as double
@@ -106,6 +102,67 @@ union all
 {% endif -%}
 {%- endfor -%}
 {%- endfor -%}
+{%- endmacro %}
+
+
+{# How many rows each headline of the quarter asked for leaves out, by reason: what rows_of would count one by one. #}
+{% macro exclusions_of(declarations) -%}
+{%- set leaving = declarations | rejectattr('parts_only') | selectattr('left_out', 'defined') | list -%}
+{% for figure in leaving -%}
+{%- set outer = loop -%}
+{%- for basis in figure.bases %}
+select
+    metrics.metric_id,
+    metrics.title,
+    metrics.headline_perimeter as perimeter,
+    metrics.basis,
+    quarters.fiscal_quarter,
+    {{ _reason(figure) }} as reason,
+    cast(sum({{ figure.get('stands_for', 1) }}) as bigint) as left_out,
+    'MEASURED' as value_state,
+    metrics.is_person_count
+from {{ ref('int_quarters') }} as quarters
+inner join {{ ref('dim_metric') }} as metrics
+    on
+        metrics.metric_id = '{{ figure.metric }}'
+        and metrics.basis = '{{ basis }}'
+        {%- if 'perimeters' not in figure %}
+        and metrics.headline_perimeter = '{{ figure.perimeter }}'
+        {%- elif figure.perimeters != 'all' %}
+        and metrics.headline_perimeter in ('{{ figure.perimeters | join("', '") }}')
+        {%- endif %}
+inner join {{ ref(figure.rows) }} as counted
+    on
+        {{ _belongs(figure, basis) }}
+        and {{ _is_left_out(figure) }}
+        {%- if 'perimeters' in figure %}
+        and metrics.headline_perimeter = counted.perimeter
+        {%- endif %}
+where quarters.is_release_quarter
+group by
+    metrics.metric_id,
+    metrics.title,
+    metrics.headline_perimeter,
+    metrics.basis,
+    quarters.fiscal_quarter,
+    {{ _reason(figure) }},
+    metrics.is_person_count
+{%- if not (loop.last and outer.last) %}
+union all
+{%- endif -%}
+{%- endfor -%}
+{%- endfor -%}
+{%- endmacro %}
+
+
+{# The first reason for which a row is left out. #}
+{% macro _reason(figure) -%}
+    case
+        {%- for reason, condition in figure.get('left_out', {}).items() %}
+        when {{ condition }} then '{{ reason }}'
+        {%- endfor %}
+        when false then ''
+    end
 {%- endmacro %}
 
 

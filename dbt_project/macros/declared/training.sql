@@ -11,6 +11,7 @@
     'counts': 'counted.has_passed',
     'adds': 'counted.persons',
     'of': 'counted.persons',
+    'stands_for': 'counted.persons',
     'behind': by_person,
 } -%}
 {#- Attendance is given for one perimeter: a second one beside it would tell a difference of a few persons. -#}

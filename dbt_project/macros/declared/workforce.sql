@@ -5,6 +5,7 @@
     'rows': 'int_headcount_cube',
     'key': 'counted.workers',
     'adds': 'counted.workers',
+    'stands_for': 'counted.workers',
     'bases': ['asof'],
     'perimeters': ['grp'],
     'behind': by_person,
