@@ -31,6 +31,7 @@ NEWEST = FiscalQuarter(2033, 4)
 QUARTERS = [NEWEST.plus(-back) for back in range(40)][::-1]
 METRICS, PARTS = 126, 40
 PERIMETERS = ("corp", "jp", "grp", "emea", "au")
+START, FIRST_VIEW = 0, 2  # places of what is held to the bar among the pages that are opened
 FIRST_VIEW_SECONDS, FIRST_VIEW_BYTES, RENDERING_SECONDS = 0.3, 200_000, 20.0
 
 
@@ -117,14 +118,20 @@ def opened(settings: Settings) -> tuple[Any, list[tuple[str, float, int]]]:
     page._decides = lambda user: False
     client = TestClient(page.app)
     release = f"/{NEWEST}/r1/"
+    began = time.perf_counter()
+    page.begin()  # as the server does when it starts
+    first = client.get("/")
+    found = [("an answer right after the start", time.perf_counter() - began, len(gzip.compress(first.content, 5)))]
+    while client.get("/").status_code == 503:
+        pass
+    found.append(("until every release is proven", time.perf_counter() - began, 0))
     asked = (
-        ("the first page, and every release proven for the first time", "/"),
         ("the first page", "/"),
         ("a release", release),
         ("a figure, and what forty releases said of it", release + "figures/inv_metric_000"),
         ("a figure", release + "figures/inv_metric_000"),
+        ("every figure of a theme", release + "themes/training"),
     )
-    found = []
     for what, path in asked:
         began = time.perf_counter()
         answer = client.get(path)
@@ -155,13 +162,15 @@ def main() -> int:
         table.add_column(name, justify="right" if name in ("seconds", "bytes") else "left")
     bar = f"{FIRST_VIEW_SECONDS} s, {FIRST_VIEW_BYTES:,} bytes"
     for place, (what, seconds, wire) in enumerate(pages):
-        table.add_row(what, f"{seconds:.3f}", f"{wire:,}", bar if place == 1 else "")
+        held = f"{FIRST_VIEW_SECONDS} s" if place == START else bar if place == FIRST_VIEW else ""
+        table.add_row(what, f"{seconds:.3f}", f"{wire:,}" if wire else "", held)
     table.add_row("proving one release", f"{proving:.3f}", f"{size * 1e6:,.0f}", "")
     cells = sum(len(found.rows) for found in board.tables.values())
     table.add_row(f"all formats of one release, {cells:,} rows", f"{rendering:.1f}", "", f"{RENDERING_SECONDS:.0f} s")
     out.print(table)
-    _, seconds, wire = pages[1]
-    return int(seconds > FIRST_VIEW_SECONDS or wire > FIRST_VIEW_BYTES or rendering > RENDERING_SECONDS)
+    _, seconds, wire = pages[FIRST_VIEW]
+    slow = max(seconds, pages[START][1]) > FIRST_VIEW_SECONDS
+    return int(slow or wire > FIRST_VIEW_BYTES or rendering > RENDERING_SECONDS)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from publish.verify import verify
 
 CANDIDATE = "candidate.json"
 FEW = 2  # so many releases that were never verified are verified while the reader waits
-PATIENCE = 0.2  # seconds that a reader waits for more of them; the bar for a page is 0.3
+PATIENCE = 0.1  # seconds that a reader waits for more of them; the bar for a page is 0.3
 Cell = tuple[str, str, str, str]
 
 

@@ -115,6 +115,32 @@ def test_the_invoice_lines_behind_a_rate_add_up_to_it(sample: Built) -> None:
     assert sums == [("denominator only", 150e9), ("numerator", 850e9)]
 
 
+def test_p20_the_reasons_for_which_a_figure_leaves_rows_out_add_up_to_all_that_it_looked_at(sample: Built) -> None:
+    views = sample.rows("select view_name from duckdb_views() where view_name like 'rows%' and not internal")
+    columns = "metric_id, perimeter, basis, fiscal_quarter, part, reason"
+    looked_at = " union all ".join(f"select {columns} from {view}" for (view,) in views)
+    told = sample.rows(
+        f"""
+        with looked_at as (
+            select rows_behind.* from ({looked_at}) as rows_behind inner join dim_metric using (metric_id, basis)
+            where perimeter = headline_perimeter and fiscal_quarter = '{Q4}'
+        ),
+        sums as (
+            select metric_id, count(*) as everything,
+                count(*) filter (part <> 'left out' or reason is null) as in_or_not_of_the_count
+            from looked_at group by metric_id
+        ),
+        reasons as (select metric_id, sum(left_out) as left_out from board_exclusions group by metric_id)
+        select metric_id, everything, in_or_not_of_the_count + coalesce(left_out, 0)
+        from sums left join reasons using (metric_id) order by metric_id
+        """
+    )
+    assert len(told) > 80
+    assert [row for row in told if row[1] != row[2]] == []
+    reasons = "select reason, left_out from board_exclusions where metric_id = 'trn_bhr_completion_rate'"
+    assert sample.rows(reasons) == [("on leave all the while the course was offered", 300)]
+
+
 def test_another_row_is_another_digest(sample: Built) -> None:
     sets = figure(sample.settings, Q4, "grv_hrh_cases_reported")["rows"]["sets"]
     assert len({rows["digest"] for rows in sets}) == len(sets)

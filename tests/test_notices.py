@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 
 import pytest
 from airflow.models import DagRun
+from airflow.providers.standard.exceptions import HITLTimeoutError
 from airflow.serialization.decoders import decode_deadline_alert
 from airflow.serialization.encoders import encode_deadline_alert
 from publish_build import HOSTILE, LATER, QUARTER, checked, decided, prepared, released, settings_at
@@ -26,14 +27,15 @@ from sqlalchemy import create_engine, insert
 from sqlalchemy.orm import Session
 
 from events.deadlines import A_WEEK, ReleaseDue, deadline_of
+from events.gate import BoardGate
 from events.notices import NAME, OVERDUE, RELEASED, WAITS, Notice, overdue, tell
 from events.question import question
 from pipeline import store
 from pipeline.calendar import calendar, due_at, due_on
-from pipeline.errors import BadSettings
+from pipeline.errors import BadSettings, NotApproved
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import PROJECT, Settings
-from publish import candidate, release
+from publish import approval, candidate, release
 
 CONNECTION = "AIRFLOW_CONN_OFFICE"
 PASSWORD = "canary-of-the-office"
@@ -314,6 +316,20 @@ def test_the_question_about_another_quarter_names_the_metrics_that_differ(settin
     store.write_json(folder / "manifest.json", manifest | {"metric_versions": versions})
     asked = question(settings, LATER)
     assert "Metrics: new: `ai_reviews`; gone: `was_there`; defined anew: `gov_statements`." in asked
+
+
+def test_p24_a_question_whose_time_is_over_approves_nothing(settings: Settings) -> None:
+    gate = BoardGate(task_id="approve")
+    assert gate.response_timeout
+    assert not gate.defaults  # what Airflow would take for an answer when the time is over
+    over = {"error": "nobody answered", "error_type": "timeout"}
+    digest = candidate.current(settings, QUARTER)[1]["candidate_digest"]
+    with pytest.raises(HITLTimeoutError):
+        gate.execute_complete(run_of(QUARTER), over, digest)
+    assert approval.decisions(settings) == []
+    with pytest.raises(NotApproved):  # whatever started it
+        release.publish(settings, QUARTER)
+    assert not settings.place("releases", str(QUARTER)).exists()
 
 
 def test_p31_a_hostile_name_stays_text_in_the_question(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import duckdb
+import pypdf
 import pytest
 from openpyxl import load_workbook
 from publish_build import HOSTILE, LATER, QUARTER, checked, decided, finished_build, prepared, released, settings_at
@@ -25,6 +26,7 @@ from pipeline import store
 from pipeline.errors import HrddError, NotVerified
 from pipeline.settings import Settings
 from publish import candidate, feed, release, viewings
+from publish.glyphs import UNPRINTABLE
 
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
 PUBLISHED = 20
@@ -139,6 +141,7 @@ def test_p25_a_list_from_which_somebody_was_taken_shows_nothing_more(settings: S
 # P28 and P31: hostile words are kept as they were sent, and do nothing in any format.
 
 STARTS = ["=1+1", "+A1", "-1+1", "@SUM(1)", "\t=1+1", "\r=1+1", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff201"]
+STARTS += ["\x00=1+1"]
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +182,29 @@ def test_p28_a_negative_number_stays_a_number(tmp_path: Path) -> None:
         [row] = [row for row in csv.DictReader(stream) if row["dimension_value"] == "A"]
     assert row["difference"] == "-9"
     assert float(row["difference"]) == -9
+
+
+def test_p31_no_payload_runs_in_the_board_pack_and_its_words_stay_words(hostile: Path) -> None:
+    for name in ("board_pack.pdf", "board_pack.ja.pdf"):
+        pack = pypdf.PdfReader(hostile / name, strict=True)
+        text = "".join(page.extract_text() for page in pack.pages)
+        assert "alert('x')" in text.replace("\n", "").replace("\u2019", "'").replace("\u2018", "'")
+        objects = [str(pack.get_object(number)) for number in range(1, len(pack.xref[0]))]
+        for action in ("/JavaScript", "/JS", "/Launch", "/URI", "/OpenAction", "/AA", "/EmbeddedFile"):
+            assert [found for found in objects if f"'{action}'" in found] == [], action
+
+
+def test_p31_a_name_that_no_font_can_show_does_not_stop_the_board_pack(tmp_path: Path) -> None:
+    strange = "".join(map(chr, [*range(32), 0x7F, 0x85, 0x200B, 0x2028, 0x202E, 0xFEFF, 0xFFFF, 0x1F600, 0x10FFFF]))
+    settings = dataclasses.replace(settings_at(tmp_path), company=f"SAMPLE {strange} Company")
+    candidate.prepare_build(settings, QUARTER, finished_build(settings), "me")
+    files = candidate.current(settings, QUARTER)[0] / "files"
+    for name in ("board_pack.pdf", "board_pack.ja.pdf"):
+        text = pypdf.PdfReader(files / name, strict=True).pages[0].extract_text()
+        assert "SAMPLE" in text
+        assert UNPRINTABLE in text
+        assert not set(strange) & set(text) - {"\n", "\t"}
+    load_workbook(files / "board_figures.xlsx")
 
 
 def test_p31_no_payload_runs_in_the_page_the_feed_or_a_link(hostile: Path, tmp_path: Path) -> None:
