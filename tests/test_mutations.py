@@ -229,7 +229,9 @@ MISTAKES = [
     ),
     Mistake(
         "credits dropped",
-        {"int_invoice_lines": (("and spend.posting_date between", "and spend.amount > 0 and spend.posting_date between"),)},
+        {"int_invoice_lines": (
+            ("and spend.posting_date between", "and spend.amount > 0 and spend.posting_date between"),
+        )},
         "sup_declaration_spend_rate", 81.7, {"sup_declaration_spend_rate"},
     ),
 ]  # fmt: skip
