@@ -118,7 +118,8 @@ def test_the_invoice_lines_behind_a_rate_add_up_to_it(sample: Built) -> None:
 def test_p20_the_reasons_for_which_a_figure_leaves_rows_out_add_up_to_all_that_it_looked_at(sample: Built) -> None:
     views = sample.rows("select view_name from duckdb_views() where view_name like 'rows%' and not internal")
     columns = "metric_id, perimeter, basis, fiscal_quarter, part, reason"
-    looked_at = " union all ".join(f"select {columns} from {view}" for (view,) in views)
+    # Rows of cases are of other themes' figures: how many of those are left out is in no release.
+    looked_at = " union all ".join(f"select {columns} from {view}" for (view,) in views if view != "rows_cases")
     told = sample.rows(
         f"""
         with looked_at as (
