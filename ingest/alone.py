@@ -85,7 +85,13 @@ def load_file(settings: Settings, path: Path, name: str, into: Path) -> tuple[di
                 _leave_refused(settings, workspace, into, promised, stop)
         store.write_json(into / "receipt.json", receipt)
     except (OSError, duckdb.Error) as fault:
-        stop = stop or _unexpected(fault)
+        stop = HrddError(
+            "The results cannot be written.",
+            found=f"a folder that cannot be made, or not be written to ({type(fault).__name__})",
+            expected="a folder on a disk with room for the results",
+            rule="docs/commands.md, hrdd load",
+            next_step="give another folder --into, then run it again",
+        )
         receipt |= {"outcome": "refused", "refusal": stop.parts()} | _NOTHING
     return receipt, stop
 
@@ -130,10 +136,11 @@ def _kept(path: Path, workspace: Path) -> Path:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as fault:
         raise _unread(f"no file that can be opened ({type(fault).__name__})") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise _unread("a folder, a device or a pipe")
     with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise _unread("a folder, a device or a pipe")
         if status.st_size > MAX_SENT_BYTES:
             raise _unread(f"{status.st_size} bytes, more than {MAX_SENT_BYTES}")
         copy = workspace / SENT

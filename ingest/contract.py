@@ -534,7 +534,7 @@ def _bare(name: str) -> str:
 def _bad(file: Path, found: str) -> BadSettings:
     return BadSettings(
         "A contract cannot be used.",
-        found=f"{file.parent.name}/{file.name}: {found}",
+        found=f"{Path(file.parent.name, file.name)}: {found}",
         expected="a contract in the Open Data Contract Standard, as the others in ingest/contracts",
         rule="ingest/contract.py, read_contract",
         next_step="correct the contract; ingest/README.md shows what it must hold",

@@ -249,7 +249,11 @@ def _by_sftp(access: Access, source: Source, is_new: Seen, take: Take, place: Pa
 
     if not access.extra.get("host_key"):
         raise _failed(source, "a connection that names no host key", "extra host_key, as `ssh-keyscan HOST` shows it")
-    key = asyncssh.import_public_key(access.extra["host_key"])
+    try:
+        # With or without the name of the host before it.
+        key = asyncssh.import_public_key(re.sub(r"\A[^\n]*?(?=(ssh|ecdsa)-\S+ AAAA)", "", access.extra["host_key"]))
+    except asyncssh.KeyImportError:
+        raise _failed(source, "a host key that is none", "extra host_key, as `ssh-keyscan HOST` shows it") from None
     own = access.extra.get("private_key")
     options: dict[str, Any] = {"client_keys": [asyncssh.import_private_key(own)] if own else None}
     if access.password:

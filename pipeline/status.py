@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pipeline import store
 from pipeline.quarter import FiscalQuarter
@@ -30,7 +32,7 @@ def extract_rows(settings: Settings, quarter: FiscalQuarter | None = None) -> li
             {
                 "extract": f"{landed['family']}/{landed['extract']}",
                 "quarter": period,
-                "known on": landed["known_at"][:10],
+                "known on": _local_day(settings, landed["known_at"]),
                 "loaded": str(load["loaded"]) if load else "waiting",
                 "door": "; ".join(
                     filter(
@@ -46,6 +48,10 @@ def extract_rows(settings: Settings, quarter: FiscalQuarter | None = None) -> li
             }
         )
     return sorted(rows, key=lambda row: (row["extract"], row["known on"]))
+
+
+def _local_day(settings: Settings, moment: str) -> str:
+    return datetime.fromisoformat(moment).astimezone(ZoneInfo(settings.timezone)).date().isoformat()
 
 
 def quarter_rows(settings: Settings, quarter: FiscalQuarter | None = None) -> list[dict[str, str]]:

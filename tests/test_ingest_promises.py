@@ -602,6 +602,15 @@ def test_p29_a_path_through_parents_or_from_the_home_folder_is_the_path_that_it_
         assert "no file" in stop.found
 
 
+def test_results_that_cannot_be_written_are_told_in_four_parts(tmp_path: Path) -> None:
+    (tmp_path / "sent.csv").write_bytes(GOOD)
+    receipt, stop = load_file(SETTINGS, tmp_path / "sent.csv", str(contract_file(tmp_path)), tmp_path / "sent.csv")
+    assert stop is not None
+    assert (receipt["outcome"], stop.exit_code) == ("refused", 1)
+    assert "no rule foresees" not in stop.found
+    assert (tmp_path / "sent.csv").read_bytes() == GOOD
+
+
 def rows_of_folder(folder: Path) -> list[Any]:
     with (folder / "loaded.parquet").open("rb") as stream:
         copy = Path(folder.parents[2] / "plain.parquet")
@@ -619,6 +628,7 @@ def test_p29_links_devices_and_folders_are_refused_unread(tmp_path: Path) -> Non
         receipt, stop = load_file(SETTINGS, path, str(contract_file(tmp_path)), tmp_path / "into")
         assert stop is not None
         assert (receipt["outcome"], stop.exit_code) == ("refused", 3)
+        assert "no rule foresees" not in stop.found
         assert rows_of(tmp_path / "into" / "loaded.parquet") == []
 
 

@@ -229,6 +229,18 @@ def test_a_sender_s_own_manifest_is_passed_on(settings: Settings, sftp: Place) -
     assert json.loads(file.with_name(file.name + ".manifest.json").read_bytes()) == own
 
 
+def test_a_host_key_is_taken_as_ssh_keyscan_shows_it(settings: Settings, sftp: Place) -> None:
+    sftp.write("known.csv", SITES, MARCH)
+    chosen = of(settings, path=sftp.path.replace("*", "known.csv"))
+
+    def with_key(shown: str) -> list[dict[str, Any]]:
+        return pull(chosen, lambda _: replace(sftp.access, extra=sftp.access.extra | {"host_key": shown}))
+
+    [error] = failures(with_key("[127.0.0.1]:22 no key"))
+    assert "a host key that is none" in error.found
+    assert outcomes(with_key(f"[127.0.0.1]:22 {sftp.access.extra['host_key']}")) == ["pulled"]
+
+
 def test_a_server_that_is_not_the_one_we_know_gets_nothing(settings: Settings, sftp: Place, tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")], check=True)
     for extra in ({"host_key": (tmp_path / "other.pub").read_text()}, {"host_key": ""}):
