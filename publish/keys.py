@@ -153,6 +153,6 @@ def _refusal(found: str, expected: str, next_step: str) -> NotApproved:
         "The decision could not be signed. Nothing was published.",
         found=found,
         expected=expected,
-        rule="publish/keys.py; docs/decisions/011-who-signs-and-what-a-signature-proves.md",
+        rule="publish/keys.py; docs/decisions/013-who-signs-and-what-a-signature-proves.md",
         next_step=next_step,
     )
