@@ -191,3 +191,10 @@ def test_every_link_in_the_documentation_leads_somewhere() -> None:
         if not (PROJECT / name).parent.joinpath(target).exists()
     ]
     assert broken == []
+
+
+def test_every_decision_has_a_number_of_its_own_and_says_it() -> None:
+    decisions = sorted((PROJECT / "docs" / "decisions").glob("*.md"))
+    numbers = [file.name[:3] for file in decisions]
+    assert numbers == [f"{number:03d}" for number in range(1, len(decisions) + 1)]
+    assert [file.read_text(encoding="utf-8")[:5] for file in decisions] == [f"# {number}" for number in numbers]
