@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from html import unescape
@@ -240,8 +241,9 @@ def test_the_feed_lists_every_release_newest_first_and_holds_no_figure(settings:
     with (folder / "tables" / "headline.csv").open(encoding="utf-8-sig", newline="") as stream:
         shown = {row["display_value"] for row in csv.DictReader(stream) if len(row["display_value"]) >= 3}
     assert shown
-    words = "".join(root.itertext())
-    assert {value for value in shown if value in words.replace(digest, "")} == set()
+    # A digest may hold the digits of a figure by chance.
+    words = re.sub(r"\b[0-9a-f]{64}\b", "", "".join(root.itertext()))
+    assert {value for value in shown if value in words} == set()
 
 
 def test_a_feed_that_is_gone_is_written_again_by_the_next_publish(settings: Settings) -> None:
