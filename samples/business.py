@@ -9,6 +9,9 @@ from samples.register import COMMON, SYSTEM, common, customer_checks
 
 # Per quarter: controlled transactions, of which confirmed before, of which on the day of the contract, of which after.
 END_USE = {
+    date(2021, 4, 1): (9, 6, 1, 1),
+    date(2021, 7, 1): (10, 7, 1, 1),
+    date(2021, 10, 1): (10, 8, 0, 1),
     date(2022, 1, 1): (10, 8, 1, 0),
     date(2022, 4, 1): (12, 10, 1, 1),
     date(2022, 7, 1): (11, 9, 1, 0),

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 from pipeline.quarter import FiscalQuarter
 
 LAST = FiscalQuarter(2023, 4)
-QUARTERS = tuple(LAST.plus(step) for step in range(-4, 1))  # FY2022-Q4 to FY2023-Q4
+QUARTERS = tuple(LAST.plus(step) for step in range(-4, 1))  # FY2022-Q4 to FY2023-Q4, in which people come and go
+EARLIER = tuple(LAST.plus(step) for step in range(-7, -4))  # FY2022-Q1 to Q3: who is there at the first of QUARTERS
 AS_OF = LAST.end
 LOCAL = ZoneInfo("Asia/Tokyo")
 

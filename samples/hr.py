@@ -1,10 +1,10 @@
-"""Sample extracts of family hr: five quarter ends of the workforce, the legal entities, their sites and the leaves."""
+"""Sample extracts of family hr: eight quarter ends of the workforce, the legal entities, their sites and the leaves."""
 
 from __future__ import annotations
 
 from datetime import date
 
-from samples.extract import QUARTERS, Extract, columns, taken, truth
+from samples.extract import EARLIER, QUARTERS, Extract, columns, taken, truth
 from samples.workforce import PLACE, Worker, workers
 
 # code, valid from, name, country, consolidated, region, policy adopted on, valid to
@@ -49,7 +49,7 @@ def extracts() -> list[Extract]:
 def _worker_months() -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     everyone = [(worker, _before_status(worker), *_after_status(worker)) for worker in workers()]
-    for index, quarter in enumerate(QUARTERS):
+    for quarter in EARLIER + QUARTERS:
         day = quarter.end
         as_of = str(day)
         rows += [
@@ -62,7 +62,7 @@ def _worker_months() -> list[tuple[object, ...]]:
                 *after,
             )
             for worker, before, place, role, after in everyone
-            if worker.first <= index <= worker.last
+            if worker.is_there(quarter)
         ]
     return rows
 

@@ -18,8 +18,11 @@ HIGH_RISK = {
     ("2020", date(2020, 9, 17)): "XA XB XC XD XE XF XG XH",
     ("2022", date(2022, 9, 19)): "XA XB XD XE XF XG XH XJ XK",
 }
-# Per quarter from FY2022-Q4: contracts in listed countries, of which checked in time, of which checked too late.
+# Per quarter from FY2022-Q1: contracts in listed countries, of which checked in time, of which checked too late.
 CUSTOMER_CHECKS = {
+    date(2021, 4, 1): (8, 5, 2),
+    date(2021, 7, 1): (7, 5, 1),
+    date(2021, 10, 1): (9, 7, 1),
     date(2022, 1, 1): (9, 7, 1),
     date(2022, 4, 1): (11, 9, 1),
     date(2022, 7, 1): (10, 9, 0),
@@ -28,6 +31,9 @@ CUSTOMER_CHECKS = {
 }
 # Per quarter: AI projects released, of which reviewed in time, of which reviewed after their release.
 AI_REVIEWS = {
+    date(2021, 4, 1): (9, 6, 1),
+    date(2021, 7, 1): (10, 7, 2),
+    date(2021, 10, 1): (11, 9, 0),
     date(2022, 1, 1): (12, 10, 1),
     date(2022, 4, 1): (11, 9, 1),
     date(2022, 7, 1): (14, 13, 0),

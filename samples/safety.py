@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from pipeline.quarter import FiscalQuarter
-from samples.extract import QUARTERS, Extract, columns, digest, taken
+from samples.extract import EARLIER, QUARTERS, Extract, columns, digest, taken
 from samples.hr import ENTITIES
 from samples.register import COMMON, HEAD, OFFICE, SYSTEM
 from samples.workforce import workers
@@ -103,10 +103,10 @@ def _findings() -> list[tuple[object, ...]]:
 def _accidents() -> list[tuple[object, ...]]:
     """One record a quarter, company and kind of worker: hours in proportion to the workers who were there."""
     rows: list[tuple[object, ...]] = []
-    for index, quarter in enumerate(QUARTERS):
+    for quarter in EARLIER + QUARTERS:
         there: dict[tuple[str, str], int] = {}
         for worker in workers():
-            if worker.first <= index <= worker.last and worker.entity in REGION:
+            if worker.entity in REGION and worker.is_there(quarter):
                 place = (worker.entity, KINDS.get(worker.category, "EMPLOYEE"))
                 there[place] = there.get(place, 0) + 1
         for (entity, kind), number in sorted(there.items()):

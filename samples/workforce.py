@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from functools import cache
 from random import Random
 
+from pipeline.quarter import FiscalQuarter
 from samples.extract import AS_OF, QUARTERS, day_between, pseudonym, seeded
 
 PARENT = "E001"
@@ -120,6 +121,12 @@ class Worker:
     def learner_id(self) -> str:
         """Number in the training system, which is not the one in HR."""
         return f"{(self.person * 7_919) % 10_000_000:08d}"
+
+    def is_there(self, quarter: FiscalQuarter) -> bool:
+        """Whether the work relationship exists on the quarter's last day."""
+        if quarter < QUARTERS[0]:
+            return self.first == 0 and self.start <= quarter.end
+        return self.first <= QUARTERS.index(quarter) <= self.last
 
     def status_on(self, day: date) -> str:
         """State on one day."""

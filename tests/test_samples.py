@@ -238,7 +238,7 @@ def test_the_roster_is_that_of_the_founding_year(samples: duckdb.DuckDBPyConnect
     )
     assert found == {"REGULAR": 20_000, "FIXED_TERM": 600, "PART_TIME": 396, "TEMPORARY": 4, "DISPATCHED": 1_500}
     assert one(samples, "select count(distinct person_key) from roster where entity = 'E001'") == 22_200
-    assert one(samples, "select count(distinct as_of_date) from worker_month") == 5
+    assert one(samples, "select count(distinct as_of_date) from worker_month") == 8
 
 
 def test_86_percent_of_the_roster_completed_the_annual_course(samples: duckdb.DuckDBPyConnection) -> None:

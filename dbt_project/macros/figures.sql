@@ -113,14 +113,11 @@ union all
 {%- for basis in figure.bases %}
 select
     metrics.metric_id,
-    metrics.title,
     metrics.headline_perimeter as perimeter,
     metrics.basis,
     quarters.fiscal_quarter,
     {{ _reason(figure) }} as reason,
-    cast(sum({{ figure.get('stands_for', 1) }}) as bigint) as left_out,
-    'MEASURED' as value_state,
-    metrics.is_person_count
+    cast(sum({{ figure.get('stands_for', 1) }}) as bigint) as left_out
 from {{ ref('int_quarters') }} as quarters
 inner join {{ ref('dim_metric') }} as metrics
     on
@@ -141,12 +138,10 @@ inner join {{ ref(figure.rows) }} as counted
 where quarters.is_release_quarter
 group by
     metrics.metric_id,
-    metrics.title,
     metrics.headline_perimeter,
     metrics.basis,
     quarters.fiscal_quarter,
-    {{ _reason(figure) }},
-    metrics.is_person_count
+    {{ _reason(figure) }}
 {%- if not (loop.last and outer.last) %}
 union all
 {%- endif -%}

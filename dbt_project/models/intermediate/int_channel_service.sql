@@ -2,7 +2,8 @@
 select
     headcount.fiscal_quarter,
     headcount.perimeter,
-    headcount.entity_code || ' ' || coalesce(headcount.work_language, '') || ' ' || headcount.country_iso2 || ' ' || headcount.reporter_type
+    headcount.entity_code || ' ' || coalesce(headcount.work_language, '') || ' ' || headcount.country_iso2
+    || ' ' || headcount.reporter_type
         as row_key,
     headcount.entity_code,
     headcount.country_iso2,

@@ -7,7 +7,11 @@ quarters as (
         quarters.*,
         perimeters.perimeter
     from {{ ref('int_quarters') }} as quarters
-    cross join (select 'jp' as perimeter union all select 'grp' as perimeter) as perimeters
+    cross join (
+        select 'jp' as perimeter
+        union all
+        select 'grp' as perimeter
+    ) as perimeters
 ),
 
 uncategorised as (

@@ -51,7 +51,8 @@ spend as (
 select
     spend.fiscal_quarter,
     spend.perimeter,
-    spend.supplier_key || ' ' || spend.buying_entity || ' ' || spend.category || case when spend.has_clause then ' clause' else '' end
+    spend.supplier_key || ' ' || spend.buying_entity || ' ' || spend.category
+    || case when spend.has_clause then ' clause' else '' end
         as row_key,
     spend.supplier_key,
     spend.buying_region,

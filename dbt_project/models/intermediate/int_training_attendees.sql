@@ -28,7 +28,7 @@ rosters as (
             and workers.as_of_date between perimeters.valid_from and perimeters.valid_to
     where
         workers.employment_status <> 'NOT_STARTED'
-        and workers.person_key in (select person_key from attended)
+        and workers.person_key in (select attended.person_key from attended)
 )
 
 select

@@ -1,0 +1,1 @@
+{{ exclusions_of(grievance_figures()) }}
