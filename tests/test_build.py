@@ -300,9 +300,9 @@ def test_every_test_of_the_project_has_a_name_of_its_own(sample: Built) -> None:
 def test_the_documentation_is_one_page_that_shows_every_model_as_it_was_built(sample: Built) -> None:
     page = write_docs(sample.settings)
     text = page.read_text(encoding="utf-8")
-    models = [name for (name,) in sample.rows("select table_name from duckdb_tables() where schema_name = 'main'")]
-    assert len(models) > 100
-    assert [model for model in models if f"model.due_diligence.{model}" not in text] == []
+    built = [name for (name,) in sample.rows("select table_name from duckdb_tables() where schema_name = 'main'")]
+    assert len(built) > 100
+    assert [name for name in built if f".due_diligence.{name}\"" not in text] == []
     assert page.parent == sample.folder.parent
 
 
