@@ -302,7 +302,7 @@ def test_the_documentation_is_one_page_that_shows_every_model_as_it_was_built(sa
     text = page.read_text(encoding="utf-8")
     built = [name for (name,) in sample.rows("select table_name from duckdb_tables() where schema_name = 'main'")]
     assert len(built) > 100
-    assert [name for name in built if f".due_diligence.{name}\"" not in text] == []
+    assert [name for name in built if f'.due_diligence.{name}"' not in text] == []
     assert page.parent == sample.folder.parent
 
 
