@@ -73,6 +73,8 @@ def site(kept: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         root.mount(portal.PREFIX, portal.app)
         root.add_middleware(JWTRefreshMiddleware)
         patch.setenv("HRDD_DATA", str(kept.data))
+        # How long a reader waits for the proof is one test's matter; the others wait for what they ask.
+        patch.setattr(shelf, "PATIENCE", 60)
         yield Site(TestClient(root, follow_redirects=False), patch)
 
 
@@ -415,6 +417,7 @@ def test_while_the_releases_are_verified_nothing_is_shown_and_the_page_asks_agai
         return verify(*given)
 
     monkeypatch.setattr(shelf, "verify", slowly)
+    monkeypatch.setattr(shelf, "PATIENCE", 0.05)
     site.patch.setenv("HRDD_DATA", str(copied))
     portal.begin()
     assert begun.wait(30)
