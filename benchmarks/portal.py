@@ -75,7 +75,7 @@ def large_board() -> Board:
     return Board(
         company="SAMPLE Company", is_sample=True, quarter=str(NEWEST), build_id="bench", cutoff_at=moment,
         standard_cutoff_at=moment, timezone="Asia/Tokyo", prepared_by="pipeline", deliveries=[], withhold_below=5,
-        withheld_cells=0, first_published=None, tables=tables_of(published),
+        first_published=None, tables=tables_of(published),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ Nothing unprotected is in a ``Board``: CSV, Parquet, workbook and page are made 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from publish.companies import COMPANY
-from publish.dictionary import COLUMNS, TABLES, THEMES, Column, Published
+from publish.dictionary import CELL, COLUMNS, TABLES, THEMES, Column, Published
+from publish.disclosure import TOTAL, withheld
+from publish.exclusions import TABLE as EXCLUSIONS
 from publish.programme import programme
 from publish.wording import Words, words_in
 
@@ -63,11 +66,21 @@ class Board:
     prepared_by: str
     deliveries: list[Mapping[str, Any]]
     withhold_below: int
-    withheld_cells: int
     first_published: str | None  # the release that first printed the parts of this year's hotline figures
     tables: dict[str, Table]
     revision: Revision | None = None  # what it changes of the release before it, from the second revision on
     frameworks: list[Row] = field(default_factory=list)  # which passage of which framework each metric serves
+
+    @cached_property
+    def withheld(self) -> list[tuple[str, ...]]:
+        """The distinct withheld cells of the release, each once however many tables it stands in."""
+        # A reason for which a figure leaves something out is no cell of the figure.
+        return withheld({name: table.rows for name, table in self.tables.items() if name != EXCLUSIONS})
+
+    @property
+    def withheld_cells(self) -> int:
+        """How many they are: the one number that every renderer prints."""
+        return len(self.withheld)
 
     @cached_property
     def metrics(self) -> dict[str, Row]:
@@ -246,19 +259,26 @@ def _withheld_note(board: Board, words: Words) -> Note:
         parts.append(words("withheld.first_published", release=board.first_published))
     if not board.withheld_cells:
         return Note(words("withheld.heading"), " ".join([*parts, words("withheld.none")]))
-    counts: dict[tuple[str, str], int] = {}
-    for theme in THEMES:
-        for row in board.tables[theme].rows:
-            if row["value_state"] == "SUPPRESSED" and row["dimension"] != "total":
-                named = (words.title(row), row["dimension"])
-                counts[named] = counts.get(named, 0) + 1
+    order = list(board.metrics)
+    counts = Counter(
+        (cell["metric_id"], cell["dimension"]) for cell in (dict(zip(CELL, named, strict=True)) for named in board.withheld)
+    )
     parts.append(words("withheld.some", n=board.withheld_cells))
     return Note(
         words("withheld.heading"),
         " ".join(parts),
         tuple(
-            words("withheld.item", title=title, dimension=words.word("dimension", dimension).lower(), n=number)
-            for (title, dimension), number in counts.items()
+            words("withheld.total", title=words.title(board.metrics[metric_id]), n=number)
+            if dimension == TOTAL
+            else words(
+                "withheld.item",
+                title=words.title(board.metrics[metric_id]),
+                dimension=words.word("dimension", dimension).lower(),
+                n=number,
+            )
+            for (metric_id, dimension), number in sorted(
+                counts.items(), key=lambda counted: (order.index(counted[0][0]), counted[0][1] != TOTAL, counted[0][1])
+            )
         ),
     )
 

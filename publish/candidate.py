@@ -198,7 +198,6 @@ def read_board(
         prepared_by=prepared_by,
         deliveries=inputs["deliveries"],
         withhold_below=rules.threshold,
-        withheld_cells=protected.withheld_cells,
         first_published=standing.release,
         tables=tables_of(in_reading_order(protected.tables)),
         frameworks=_frameworks(settings, place / "due_diligence.duckdb"),

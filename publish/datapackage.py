@@ -20,7 +20,7 @@ NAME = "datapackage.json"
 # What a board holds beside its tables and its deliveries: with these, the files are enough to print it again.
 ABOUT = (
     "company", "quarter", "build_id", "is_sample", "cutoff_at", "standard_cutoff_at", "timezone", "prepared_by",
-    "withhold_below", "withheld_cells", "first_published",
+    "withhold_below", "first_published",
 )  # fmt: skip
 # Tables that packages of earlier versions of this project do not have: what they do not say, nobody invents.
 ADDED = frozenset({"exclusions"})
@@ -55,7 +55,7 @@ def describe(board: Board, files: Mapping[str, bytes]) -> dict[str, Any]:
         "description": (f"{SAMPLE_MARK}. {SAMPLE_SENTENCE} " if board.is_sample else "")
         + f"Figures as known by {board.cutoff_at.isoformat()}. Each CSV file has a Parquet twin beside it. Text that a "
         "spreadsheet could read as a formula is preceded by an apostrophe in CSV.",
-        "hrdd": {name: _plain(getattr(board, name)) for name in ABOUT},
+        "hrdd": {name: _plain(getattr(board, name)) for name in ABOUT} | {"withheld_cells": board.withheld_cells},
         "resources": resources,
     }
 

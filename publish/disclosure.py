@@ -32,6 +32,7 @@ FROZEN = "AS_FIRST_PUBLISHED"
 WITHHELD = "withheld"
 CELL = ("metric_id", "perimeter", "basis", "fiscal_quarter", "dimension", "dimension_value")
 THEME_TABLES = ("training", "grievance", "supply_chain", "workforce", "geopolitics", "ai", "governance", "quality")
+WHOLE = {"dimension": TOTAL, "dimension_value": "ALL"}  # what a row of a table without dimensions speaks of
 # Whatever is not named here is emptied in a withheld row, so that a column added later cannot give the cell away.
 KEPT = frozenset((*CELL, "title", "unit", "target_value", "theme_order", "is_person_count"))
 YEAR_END = 4
@@ -110,13 +111,18 @@ def protect(
         for name in ("grievance", "metric_values"):
             finer[name] += _hotline_rows(tables[name], parts, quarter, rules, decimals)
     protected = {name: totals[name] + finer[name] for name in tables}
-    withheld = {
-        tuple(row.get(column, TOTAL) for column in CELL)
-        for rows in protected.values()
+    return Protected(protected, len(withheld(protected)), step)
+
+
+def withheld(tables: Mapping[str, Sequence[Row]]) -> list[tuple[str, ...]]:
+    """The distinct withheld cells of protected tables, by ``CELL``, in order: one cell may stand in several tables."""
+    found = {
+        tuple(str(row[column]) if column in row else WHOLE[column] for column in CELL)
+        for rows in tables.values()
         for row in rows
         if row.get("value_state") == SUPPRESSED
     }
-    return Protected(protected, len(withheld), step)
+    return sorted(found)
 
 
 # The hotline: one cube, one pattern a year.

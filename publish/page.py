@@ -29,7 +29,6 @@ NAMES = {"en": "index.html", "ja": "index.ja.html"}
 QUARTERS_DRAWN = 8
 QUARTERS_IN_A_LINE = 12
 SURE_STATES = frozenset({"MEASURED", "MEASURED_ZERO"})
-SUPPRESSED = "SUPPRESSED"
 # What a reader downloads first, with the words for it; tables come after.
 MAIN_FILES = {
     "board_figures.xlsx": "workbook",
@@ -153,7 +152,7 @@ def context(board: Board, words: Words, paths: Iterable[str], root: str = "") ->
         "by_company": lambda row: by_company(board, row, words),
         "every_theme": {theme: rows for theme in THEMES if (rows := board.of_theme(theme))},
         "neighbors": lambda row: neighbors(board, row, words),
-        "withheld": lambda row: sum(part["value_state"] == SUPPRESSED for part in _parts(board, row)),
+        "withheld": lambda row: sum(metric_id == row["metric_id"] for metric_id, *_ in board.withheld),
         "lead": lead(board, words),
         "target": lambda row: target_text(board, row, words),
         "data": lambda value, shown=None, part="value": data(

@@ -225,7 +225,7 @@ def test_a_figure_stands_with_all_that_is_said_about_it(site: Site, kept: Settin
         ("FY2023-Q3/r2", "88.0 %", "+2"),
         ("FY2023-Q4/r1", "83.0 %", "-5"),
     ]
-    assert "3 parts of this figure are withheld" in words_of(site.text("/FY2023-Q4/r1/figures/sup_third_party_audits"))
+    assert "3 cells of this figure are withheld" in words_of(site.text("/FY2023-Q4/r1/figures/sup_third_party_audits"))
 
 
 def test_a_figure_stands_by_company_over_eight_quarters_with_what_is_withheld(site: Site, kept: Settings) -> None:
@@ -242,6 +242,8 @@ def test_a_figure_stands_by_company_over_eight_quarters_with_what_is_withheld(si
     last_year = quarters.index("FY2022-Q3")
     assert words_of(shown["SAMPLE Parent"][last_year]).strip() == "89.0 %"
     assert words_of(shown["SAMPLE Parent"][-1]).strip() == "90.0 %"
+    # What is withheld of it, in any quarter, is counted and said on the same page.
+    assert f"{len(re.findall('>withheld</td>', table))} cells of this figure are withheld" in words_of(text)
     # Two of a hundred who did not complete are too few: that cell goes, and the next smallest with it.
     assert [cells[-1] for cells in shown.values()].count("withheld") == 2
     assert shown["SAMPLE E004"][-1] == shown["SAMPLE E005"][-1] == "withheld"

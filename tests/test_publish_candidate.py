@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -21,6 +22,7 @@ from expectations import printed
 from pipeline import store
 from pipeline.errors import BuildFailed, HrddError
 from publish import candidate, datapackage, pack, page, workbook
+from publish.board import notes
 from publish.dictionary import TABLES, THEMES
 from publish.tables import as_csv, cell_text, number_text, unguarded
 from publish.wording import words_in
@@ -240,6 +242,34 @@ def test_withheld_cells_are_nowhere_and_the_release_says_how_many(files: Path) -
     assert "3 cells are withheld" in (files / "index.html").read_text()
     notes = openpyxl.load_workbook(files / "board_figures.xlsx")["Notes"]
     assert any("3 cells are withheld" in str(row[0]) for row in notes.iter_rows(values_only=True))
+
+
+def test_the_cells_that_are_withheld_are_counted_once_and_their_list_adds_up(files: Path) -> None:
+    """A total stands in the trend without its dimensions, and by company in the quarters before."""
+    board = datapackage.board(
+        lambda path: (files / path).read_bytes(), store.read_json(files.parent / "candidate.json")["inputs"]
+    )
+    past = dict(board.history("grv_cases")[0])
+    gone = {"value_state": "SUPPRESSED", "value": None, "display_value": "withheld"}
+    total = past | gone | {"dimension": "total", "dimension_value": "ALL", "is_person_count": True}
+    company = total | {"dimension": "entity_code", "dimension_value": "E002"}
+    more = {
+        "trend": [past | gone],
+        "metric_values": [total, company],
+        "exclusions": [past | {"reason": "Away", "left_out": None, "value_state": "SUPPRESSED"}],
+    }
+    told = {
+        name: dataclasses.replace(table, rows=[*table.rows, *more.get(name, [])])
+        for name, table in board.tables.items()
+    }
+    board = dataclasses.replace(board, tables=told)
+    assert board.withheld_cells == 5
+    for language in page.NAMES:
+        words = words_in(language)
+        [note] = [one for one in notes(board, words) if one.heading == words("withheld.heading")]
+        assert words("withheld.some", n=5) in note.text
+        assert sum(int(re.findall(r"\d+$", item)[0]) for item in note.items) == 5
+        assert len(note.items) == 3
 
 
 def test_the_files_are_enough_to_print_the_page_again(files: Path) -> None:
