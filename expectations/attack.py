@@ -87,7 +87,9 @@ def attack(settings: Settings, folders: Sequence[Path], *, seconds: float = SECO
             continue
         report.digests[str(folder)] = dict(release.digests)
         report.broken[CONTRADICTING] += release.contradictions
-        found.append((folder, release.figures))
+        figures = release.figures
+        _recall(report, [earlier for _, earlier in found], figures, release.before)
+        found.append((folder, figures))
     by_programme: dict[bytes, tuple[dict[str, Any], list[dict[printed.Key, printed.Numbers]]]] = {}
     for folder, figures in found:
         programme = _programme(folder)
@@ -105,6 +107,27 @@ def attack(settings: Settings, folders: Sequence[Path], *, seconds: float = SECO
         report.broken[PROGRAMMES] += 1  # a year belongs to one programme: a second one would cut it into other cells
     report.broken = +report.broken
     return report
+
+
+def _recall(
+    report: Report,
+    earlier: Sequence[dict[printed.Key, printed.Numbers]],
+    figures: dict[printed.Key, printed.Numbers],
+    before: Mapping[printed.Key, printed.Numbers],
+) -> None:
+    """Hold what a revision says of earlier figures against them. What they withheld is then as good as printed there;
+    without an earlier release at hand, as good as printed here."""
+    for key, numbers in before.items():
+        if numbers[2] is None:
+            continue
+        told = [past[key][2] for past in earlier if key in past]
+        values = [value for value in told if value is not None]
+        if not values:
+            then = next((past for past in reversed(earlier) if key in past), figures)
+            if then.get(key, NOTHING)[2] is None:
+                then[key] = numbers
+        elif all(abs(value - numbers[2]) > 1e-9 * max(1.0, abs(value)) for value in values):
+            report.broken[CONTRADICTING] += 1
 
 
 def releases(home: Path) -> list[Path]:

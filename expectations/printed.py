@@ -72,6 +72,7 @@ class Found:
     by_format: Mapping[str, Mapping[Key, Numbers]]
     digests: Mapping[str, str]
     contradictions: int  # cells that stand twice in one format, or in two, with different numbers
+    before: Mapping[Key, Numbers]  # what a revision says that the release before it printed
 
     @property
     def figures(self) -> dict[Key, Numbers]:
@@ -89,6 +90,7 @@ def read(settings: Settings, folder: Path) -> Found:
     Raises Unreadable for a file of an unknown kind, a link, or a file that is not what its name says.
     """
     by_format: dict[str, dict[Key, Numbers]] = {}
+    before: dict[Key, Numbers] = {}
     digests, contradictions = {}, 0
     for file in sorted(folder.rglob("*")):
         if file.is_dir() and not file.is_symlink():
@@ -110,6 +112,12 @@ def read(settings: Settings, folder: Path) -> Found:
         figures = by_format.setdefault(kind, {})
         for row in rows:
             key, numbers = _figure(row)
+            if "old_value" in row:
+                earlier = (None, None, _number(row["old_value"]))
+                contradictions += key in before and _disagree(before[key], earlier)
+                before[key] = earlier
+                if numbers[2] is None:
+                    continue  # the tables themselves say what became of it
             if key in figures and _disagree(figures[key], numbers):
                 contradictions += 1
             figures[key] = _fuller(numbers, figures.get(key, (None, None, None)))
@@ -118,7 +126,7 @@ def read(settings: Settings, folder: Path) -> Found:
         for other in kinds[place + 1 :]:
             shared = by_format[kind].keys() & by_format[other].keys()
             contradictions += sum(_disagree(by_format[kind][key], by_format[other][key]) for key in shared)
-    return Found(by_format, digests, contradictions)
+    return Found(by_format, digests, contradictions, before)
 
 
 def _figure(row: Row) -> tuple[Key, Numbers]:
@@ -131,6 +139,8 @@ def _figure(row: Row) -> tuple[Key, Numbers]:
     said["perimeter"] = PERIMETERS.get(said["perimeter"], said["perimeter"])
     said["basis"] = BASES.get(said["basis"], said["basis"])
     numerator, denominator, value = (_number(row.get(name)) for name in NUMBERS)
+    if "new_value" in row:  # a line of a revision: the figure as it is now
+        value = _number(row["new_value"])
     return tuple(said[name] for name in CELL), (numerator, denominator, value)
 
 
@@ -172,7 +182,7 @@ def _from_json(_: Settings, __: Path, content: bytes) -> Iterator[Row]:
 
 def _records(value: Any) -> Iterator[Row]:
     if isinstance(value, dict):
-        if "metric_id" in value and "value" in value:
+        if "metric_id" in value and ("value" in value or "new_value" in value):
             yield value
         value = list(value.values())
     if isinstance(value, list):
@@ -266,7 +276,8 @@ def _from_pdf(_: Settings, __: Path, content: bytes) -> Iterator[Row]:
 
 
 def _has_figures(names: Iterable[str]) -> bool:
-    return {"metric_id", "value", "fiscal_quarter"} <= set(names)
+    there = set(names)
+    return {"metric_id", "fiscal_quarter"} <= there and bool({"value", "new_value"} & there)
 
 
 READERS = {

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -109,6 +110,13 @@ def test_d12_linked_tables_that_are_safe_one_by_one_are_not_together() -> None:
     assert [reader(table, "ABKLM").bounds(k) for table in (COUNTIES, GROUPS)] == [(0, 9), (0, 7)]
     assert reader((*COUNTIES, *GROUPS), "ABKLM").bounds(k) == (3, 3)
     assert reader((*COUNTIES, *GROUPS), "ABKLMN").bounds(k) == (0, 10)
+
+
+def test_the_worked_picture_is_what_the_attacker_says() -> None:
+    drawn = runpy.run_path(str(PROJECT / "docs" / "pictures" / "withheld.py"))
+    assert drawn["svg"]() == drawn["FILE"].read_text()
+    assert drawn["bounds"]({"South"}) == {"South": (2, 2)}
+    assert drawn["bounds"]({"South", "North"}) == {"North": (0, 8), "South": (0, 8)}
 
 
 # The protector.

@@ -14,6 +14,8 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
+import typst
+import xlsxwriter
 import yaml
 from disclosure_cases import cases, hotline_build, settings_at
 from publish_build import LATER, QUARTER, checked, decided
@@ -121,6 +123,84 @@ def test_json_records_are_searched_too(first: tuple[Settings, Path], tmp_path: P
            "dimension": "category_and_identity", "dimension_value": part, "value": 3}  # fmt: skip
     (tmp_path / "r1" / "more.json").write_text(json.dumps({"deep": [row]}))
     assert attack.attack(settings, [tmp_path / "r1"]).broken[attack.SMALL] == 1
+
+
+SHEET = ("Metric id", "Perimeter", "Basis", "Quarter", "Broken down by", "Part", "Numerator", "Value")
+TAGS = ("data-figure", "data-perimeter", "data-basis", "data-quarter", "data-dimension", "data-part")
+
+
+def plant(file: Path, row: dict[str, Any]) -> None:
+    """Write one figure into a file of its kind, where nobody would look."""
+    kind = file.suffix
+    if kind == ".csv":
+        file.write_text(",".join(row) + "\n" + ",".join(map(str, row.values())) + "\n")
+    elif kind == ".json":
+        file.write_text(json.dumps({"notes": [{"deep": row}]}))
+    elif kind == ".parquet":
+        with duckdb.connect() as connection:
+            values = ", ".join(f"'{value}' as {name}" for name, value in row.items())
+            connection.execute(f"copy (select {values}) to '{file}'")
+    elif kind == ".xlsx":
+        with xlsxwriter.Workbook(str(file)) as book:
+            book.add_worksheet("Notes").write(0, 0, "nothing here")
+            sheet = book.add_worksheet("Hidden")
+            sheet.write_row(40, 7, SHEET)
+            sheet.write_row(41, 7, [*(row[name] for name in CELL), row["value"], row["value"]])
+            sheet.very_hidden()
+    elif kind == ".html":
+        said = " ".join(f'{tag}="{row[name]}"' for tag, name in zip(TAGS, CELL, strict=True))
+        file.write_text(f'<table hidden><tr {said}><td><data value="{row["value"]}"></data></td></tr></table>')
+    else:
+        said = " ".join(str(row[name]) for name in CELL[:4])
+        words = file.with_name("words.typ")
+        words.write_text(f"`{said} {row['value']} - {row['value']}`")
+        file.write_bytes(typst.compile(str(words)))
+        words.unlink()
+
+
+@pytest.mark.parametrize("name", ["more.csv", "more.json", "more.parquet", "more.xlsx", "more.html", "more.pdf"])
+def test_d10_a_leak_in_any_kind_of_file_is_seen(first: tuple[Settings, Path], tmp_path: Path, name: str) -> None:
+    settings, folder = first
+    copy = only_csv(folder, tmp_path / "r1")
+    part = next(code for (by, code), number in hotline_parts(folder).items() if "_and_" in by and not number)
+    row = {"metric_id": "grv_hrh_cases_reported", "perimeter": "jp", "basis": "ytd", "fiscal_quarter": str(QUARTER),
+           "dimension": "category_and_identity", "dimension_value": part, "value": 3}  # fmt: skip
+    if name.endswith("pdf"):  # a pack prints totals: one that may be given at the end of a year only
+        row |= {"metric_id": "grv_retaliation_allegations", "fiscal_quarter": EARLIER, "perimeter": "grp"}
+    assert attack.attack(settings, [copy]).stands
+    plant(copy / name, row)
+    assert (attack.BEYOND if name.endswith("pdf") else attack.SMALL) in attack.attack(settings, [copy]).broken
+
+
+@pytest.mark.parametrize(("old", "new"), [("", ""), ("3", ""), ("", "3")])
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_d10_a_leak_in_what_a_revision_says_of_earlier_figures_is_seen(
+    first: tuple[Settings, Path], tmp_path: Path, kind: str, old: str, new: str
+) -> None:
+    settings, folder = first
+    one, two = only_csv(folder, tmp_path / "r1"), only_csv(folder, tmp_path / "r2")
+    part = next(code for (by, code), number in hotline_parts(folder).items() if "_and_" in by and not number)
+    row = {"metric_id": "grv_hrh_cases_reported", "perimeter": "jp", "basis": "ytd", "fiscal_quarter": str(QUARTER),
+           "dimension": "category_and_identity", "dimension_value": part, "change": "changed", "old_value": old,
+           "new_value": new}  # fmt: skip
+    plant(two / "tables" / f"revision.{kind}", row)
+    found = attack.attack(settings, [one, two])
+    assert found.stands is not bool(old + new)
+    assert (attack.SMALL in found.broken) is bool(old + new)
+
+
+@pytest.mark.parametrize(("old", "stands"), [(0, True), (1, False)])
+def test_a_revision_that_says_another_earlier_figure_than_was_printed_is_found(
+    first: tuple[Settings, Path], tmp_path: Path, old: int, stands: bool
+) -> None:
+    settings, folder = first
+    one, two = only_csv(folder, tmp_path / "r1"), only_csv(folder, tmp_path / "r2")
+    total = int(year().sum())
+    plant(two / "tables" / "revision.csv", {
+        "metric_id": "grv_hrh_cases_reported", "perimeter": "jp", "basis": "ytd", "fiscal_quarter": str(QUARTER),
+        "dimension": "total", "dimension_value": "ALL", "old_value": total + old, "new_value": total,
+    })  # fmt: skip
+    assert attack.attack(settings, [one, two]).broken == ({} if stands else {attack.CONTRADICTING: 1})
 
 
 YEAR_END, EARLIER = str(QUARTER), str(QUARTER.previous())
