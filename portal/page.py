@@ -90,6 +90,7 @@ def home(request: Request, user: GetUserDep) -> Response:
         given,
         latest=latest,
         years=_years(lying),
+        told=sorted(_told(latest)),
         broken=lying.broken,
         waiting=waiting,
     )
@@ -313,11 +314,26 @@ def _around(lying: Shelf, pack: Pack) -> dict[str, Any]:
     return {"pack": pack, "revisions": revisions, "in_force": revisions[-1]}
 
 
-def _years(lying: Shelf) -> list[tuple[int, list[Pack | None]]]:
-    """Fiscal years, the newest first, each with the release in force of its four quarters."""
+def _years(lying: Shelf) -> list[tuple[int, list[tuple[str, Pack | None]]]]:
+    """Fiscal years, the newest first, each with its four quarters and the release in force of each."""
     newest = lying.newest()
     years = sorted({quarter.fiscal_year for quarter in newest}, reverse=True)
-    return [(year, [newest.get(FiscalQuarter(year, number)) for number in (1, 2, 3, 4)]) for year in years]
+    return [
+        (
+            year,
+            [
+                (str(quarter), newest.get(quarter))
+                for quarter in (FiscalQuarter(year, number) for number in (1, 2, 3, 4))
+            ],
+        )
+        for year in years
+    ]
+
+
+def _told(latest: Pack | None) -> set[str]:
+    """The quarters of which the newest release gives a figure."""
+    trend = latest.board().tables["trend"].rows if latest else []
+    return {row["fiscal_quarter"] for row in trend if row["value"] is not None}
 
 
 def _said(lying: Shelf, row: Row, asked: _Asked) -> list[dict[str, Any]]:
@@ -357,8 +373,10 @@ def refused(request: Request, fault: StarletteHTTPException) -> Response:
     kind = {401: "session", 404: "missing"}.get(fault.status_code, "role")
     if fault.status_code == 403 and "JWT" in str(fault.detail):
         kind = "session"
+    if kind == "session":  # nothing went wrong for whoever comes for the first time
+        return _stop(request, fault.status_code, words("stop.session"), {}, signs_in=True)
     parts = {part: words(f"stop.{kind}_{part}") for part in ("found", "expected", "next")}
-    return _stop(request, fault.status_code, words(f"stop.{kind}"), parts, signs_in=kind == "session")
+    return _stop(request, fault.status_code, words(f"stop.{kind}"), parts)
 
 
 def _stop(

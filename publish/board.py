@@ -147,6 +147,11 @@ class Board:
             "dimension_value": "ALL",
         }
 
+    @property
+    def against_target(self) -> list[Row]:
+        """The headline figures that have a target, also where they cannot be compared with it: all that is counted."""
+        return [row for row in self.tables["headline"].rows if row["target_status"] != "NO_TARGET"]
+
     @staticmethod
     def why_not_given(metric_id: str) -> str:
         """Why a release has no figure of a metric: what the programme of tables says of it, or that it is too near to
@@ -261,7 +266,8 @@ def _withheld_note(board: Board, words: Words) -> Note:
         return Note(words("withheld.heading"), " ".join([*parts, words("withheld.none")]))
     order = list(board.metrics)
     counts = Counter(
-        (cell["metric_id"], cell["dimension"]) for cell in (dict(zip(CELL, named, strict=True)) for named in board.withheld)
+        (cell["metric_id"], cell["dimension"])
+        for cell in (dict(zip(CELL, named, strict=True)) for named in board.withheld)
     )
     parts.append(words("withheld.some", n=board.withheld_cells))
     return Note(

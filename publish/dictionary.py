@@ -170,7 +170,8 @@ TABLES: dict[str, Published] = {
         ),
         Published("metric_values", "fct_metric_value", "Metric values",
                   "One row per metric, perimeter, basis, fiscal quarter and cell: totals of every quarter, finer cells "
-                  "of the release's quarter, and by company those of every quarter.",
+                  "of the release's quarter, and by company those of every quarter. Names stand in dim_metric and "
+                  "(of companies, dimension entity_code) in dim_entity.",
                   CELL, (*CELL, "numerator", "denominator", "value", "value_state", "target_value", "target_status",
                          "is_person_count")),
         Published("dim_metric", "dim_metric", "Metric catalogue", "One row per metric: its definition.",

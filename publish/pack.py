@@ -86,7 +86,7 @@ def content(board: Board, words: Words) -> dict[str, Any]:
             (words("page.approved_by"), words("pack.approval")),
         ],
         "lead": lead(board, words),
-        "targets": [_figure(board, row, words) for row in rows if row["target_value"] is not None],
+        "targets": [_figure(board, row, words) for row in board.against_target],
         "themes": [
             (words(f"theme.{theme}"), [_figure(board, row, words) for row in found])
             for theme, found in by_theme.items()
@@ -96,7 +96,8 @@ def content(board: Board, words: Words) -> dict[str, Any]:
         "notes": [{"heading": note.heading, "text": note.text, "items": note.items} for note in notes(board, words)],
         "exact_columns": EXACT,
         "exact": [
-            [number_text(row[name]) if isinstance(row[name], float) else row[name] or "-" for name in EXACT]
+            [words.title(row)]
+            + [number_text(row[name]) if isinstance(row[name], float) else row[name] or "-" for name in EXACT]
             for row in rows
         ],
     }
@@ -114,7 +115,7 @@ def _figure(board: Board, row: Row, words: Words) -> dict[str, Any]:
         "status": row["target_status"],
         "status_word": words(f"status.{row['target_status']}"),
         "target_text": target_text(board, row, words),
-        "share": row["value"] if is_share else None,
+        "share": row["value"] if is_share and row["target_value"] is not None else None,
         "target": row["target_value"],
     }
 

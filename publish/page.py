@@ -22,22 +22,23 @@ from publish.companies import COMPANY
 from publish.dictionary import THEMES
 from publish.disclosure import TOTAL
 from publish.tables import number_text
-from publish.wording import Words
+from publish.wording import Words, words_in
 
 PAGES = Path(__file__).resolve().parent / "pages"
 NAMES = {"en": "index.html", "ja": "index.ja.html"}
 QUARTERS_DRAWN = 8
+TEXT_HEIGHT = 11  # of the text above a bar, in a chart's coordinates
 QUARTERS_IN_A_LINE = 12
 SURE_STATES = frozenset({"MEASURED", "MEASURED_ZERO"})
-# What a reader downloads first, with the words for it; tables come after.
+# What a reader downloads first, with the words for it and its language where there are two; tables come after.
 MAIN_FILES = {
-    "board_figures.xlsx": "workbook",
-    "board_pack.pdf": "pack",
-    "board_pack.ja.pdf": "pack",
-    "index.html": "page",
-    "index.ja.html": "page",
-    "dictionary.csv": "dictionary",
-    "datapackage.json": "package",
+    "board_figures.xlsx": ("workbook", None),
+    "board_pack.pdf": ("pack", "en"),
+    "board_pack.ja.pdf": ("pack", "ja"),
+    "index.html": ("page", "en"),
+    "index.ja.html": ("page", "ja"),
+    "dictionary.csv": ("dictionary", None),
+    "datapackage.json": ("package", None),
 }
 
 
@@ -140,9 +141,7 @@ def context(board: Board, words: Words, paths: Iterable[str], root: str = "") ->
             theme: [row for row in board.tables["headline"].rows if board.metrics[row["metric_id"]]["theme"] == theme]
             for theme in THEMES
         },
-        "targets": [
-            row for row in board.tables["headline"].rows if row["target_status"] in ("MET", "MISSED", "NOT_DUE")
-        ],
+        "targets": board.against_target,
         "sure_states": SURE_STATES,
         "not_given": NOT_GIVEN,
         "chart": lambda row: chart(board, row, words),
@@ -159,13 +158,20 @@ def context(board: Board, words: Words, paths: Iterable[str], root: str = "") ->
             value, readable(value, words) if shown is None else shown, part
         ),
         "cell": cell,
+        "english": lambda text: Markup('<span lang="en">{}</span>').format(text),
         "markup": Markup,
         "figure_link": lambda row: f"#{row['metric_id']}",
         "theme_link": None,
         "notes_link": "#notes",
         "main_files": [
-            (path, words(f"file.{word}"), words.texts.get(f"file.{word}_about", ""))
-            for path, word in MAIN_FILES.items()
+            {
+                "path": path,
+                "title": words(f"file.{word}"),
+                "about": words(f"file.{word}_about"),
+                "tongue": language and words_in(language)("language.name"),
+                "language": language,
+            }
+            for path, (word, language) in MAIN_FILES.items()
             if path in there
         ],
         "table_files": [
@@ -259,7 +265,7 @@ def bar_text(row: Row, words: Words = ENGLISH) -> str:
 def lead(board: Board, words: Words = ENGLISH) -> str:
     """The first sentence of the page: how the figures stand against their targets."""
     rows = board.tables["headline"].rows
-    states = [row["target_status"] for row in rows]
+    states = [row["target_status"] for row in board.against_target]
     said = [words("lead.met", n=states.count("MET")), words("lead.missed", n=states.count("MISSED"))]
     for state in ("not_due", "not_comparable"):
         if count := states.count(state.upper()):
@@ -323,7 +329,8 @@ def by_company(board: Board, row: Row, words: Words = ENGLISH) -> Grid | None:
         for part in told
         if part["perimeter"] == told[0]["perimeter"]
     }
-    quarters = sorted({quarter for _, quarter in cells})[-QUARTERS_DRAWN:]
+    # The newest first: on a narrow screen it is the one that is seen.
+    quarters = sorted({quarter for _, quarter in cells}, reverse=True)[:QUARTERS_DRAWN]
     if len(quarters) < 2:
         return None
     codes = sorted({code for code, quarter in cells if quarter in quarters})
@@ -350,7 +357,7 @@ def neighbors(board: Board, row: Row, words: Words = ENGLISH) -> dict[str, Any]:
 
 
 def _like(value: float, row: Row) -> str:
-    unit = f" {row['unit']}" if row["unit"] in ("%", "pp") else ""
+    unit = f"\u00a0{row['unit']}" if row["unit"] in ("%", "pp") else ""
     return f"{value:,.1f}{unit}" if unit or not float(value).is_integer() else f"{value:,.0f}"
 
 
@@ -402,7 +409,7 @@ def chart(board: Board, row: Row, words: Words = ENGLISH) -> Chart:
                 y=start,
                 height=round(max(abs(at - y(0)), 1.5 if value is not None else 0), 2),
                 middle=round(x + bar_width / 2, 2),
-                above=round(start - 4, 2),
+                above=_clear_of(y(goal) if goal is not None else None, round(start - 4, 2)),
                 text=bar_text(past, words),
                 row=past,
                 is_last=past["fiscal_quarter"] == board.quarter,
@@ -416,6 +423,13 @@ def chart(board: Board, row: Row, words: Words = ENGLISH) -> Chart:
         target_text=target_text(board, row, words),
         label=_spoken(board, row, history, words),
     )
+
+
+def _clear_of(line: float | None, above: float) -> float:
+    """Where a bar's text stands, so that the line of the target runs below it and not through it."""
+    if line is not None and above - TEXT_HEIGHT < line < above + 4:
+        return round(line - 4, 2)
+    return above
 
 
 def trend(board: Board, row: Row, words: Words = ENGLISH) -> Line:

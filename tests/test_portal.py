@@ -136,10 +136,11 @@ def test_without_a_sign_in_nothing_is_told(site: Site, kept: Settings) -> None:
     for path in [*addresses(kept), waiting(kept), *files]:
         answer = site.get(path, None)
         assert answer.status_code == 401
-        assert "You are not signed in." in answer.text
+        assert "Please sign in." in words_of(answer.text)
+        assert "sign in again" not in answer.text
         assert "/auth/login?next=" in answer.text
         assert "Figure" not in answer.text
-    assert site.get("/", None, Accept="*/*").json() == {"detail": "You are not signed in."}
+    assert site.get("/", None, Accept="*/*").json() == {"detail": "Please sign in."}
 
 
 def test_a_forged_an_expired_and_a_strangers_sign_in_are_refused_in_words(site: Site) -> None:
@@ -153,7 +154,7 @@ def test_a_forged_an_expired_and_a_strangers_sign_in_are_refused_in_words(site: 
     expired = jwt.encode(old, SECRET, header["alg"], headers={"kid": header.get("kid", "")})
     for token, status in ((forged, 403), (unsigned, 403), (expired, 401), ("rubbish", 403)):
         answer = site.get("/FY2023-Q4/r1/", None, Cookie=f"_token={token}")
-        assert (answer.status_code, "You are not signed in." in answer.text) == (status, True)
+        assert (answer.status_code, "Please sign in." in answer.text) == (status, True)
     assert site.get("/FY2023-Q4/r1/", None, Cookie=f"_token={site.token('reader')}").status_code == 200
 
 
@@ -202,6 +203,38 @@ def test_the_first_page_leads_to_each_quarters_release_in_force(site: Site) -> N
     assert (answer.status_code, answer.headers["location"]) == (302, "/releases/FY2023-Q3/r2/")
 
 
+def test_a_quarter_without_a_release_leads_to_its_figures_and_the_page_says_how_far_they_go_back(site: Site) -> None:
+    text = site.text("/")
+    cells = re.search(r'<table class="years">.*?</table>', text, re.DOTALL)
+    assert cells is not None
+    assert re.findall(r'aria-label="(FY\S+): figures"', cells[0]) == ["FY2023-Q1", "FY2023-Q2"]
+    assert 'id="figures"' in text
+    assert "Figures go back to FY2021-Q4: each stands quarter by quarter on its own page in FY2023-Q4/r1." in text
+
+
+def test_the_sentence_about_the_targets_counts_what_the_list_below_it_shows(site: Site, kept: Settings) -> None:
+    rows = shelf.shelf(kept).newest()[QUARTERS[1]].board().tables["headline"].rows
+    told = [row["target_status"] for row in rows if row["target_status"] != "NO_TARGET"]
+    for path in ("/", "/FY2023-Q4/r1/"):
+        text = site.text(path)
+        lead = re.search(r'<p class="lead">(.*?)</p>', text, re.DOTALL)
+        strip = re.search(r'<ul class="goals".*?</ul>', text, re.DOTALL)
+        assert lead is not None
+        assert strip is not None
+        assert sum(int(n) for n in re.findall(r"(\d+) (?:met|missed|not)", lead[1])) == len(told)
+        assert strip[0].count("<li>") == len(told)
+
+
+def test_what_can_be_downloaded_twice_says_its_language(site: Site) -> None:
+    for language in wording.LANGUAGES:
+        files = re.search(r'<ul class="files">.*?</ul>', site.text(f"/FY2023-Q4/r1/?lang={language}"), re.DOTALL)
+        assert files is not None
+        titles = [words_of(title) for title in re.findall(r"<a [^>]*>(.*?)</a>", files[0])]
+        assert len(titles) == len(set(titles)) == 7
+        assert sum("English" in title for title in titles) == sum("日本語" in title for title in titles) == 2
+        assert not re.search(r"</code>\s*</span>", files[0])
+
+
 def test_a_corrected_release_says_so_and_names_the_one_in_force(site: Site) -> None:
     assert "The figures in force are those of FY2023-Q3/r2." in site.text("/FY2023-Q3/r1/")
     assert "The figures in force are those of FY2023-Q3/r2." in site.text("/FY2023-Q3/r1/figures/trn_rate")
@@ -233,7 +266,7 @@ def test_a_figure_stands_by_company_over_eight_quarters_with_what_is_withheld(si
     [table] = re.findall(r"<table>\s*<caption>By company, quarter by quarter: .*?</table>", text, re.DOTALL)
     heads, *lines = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
     quarters = re.findall(r"FY20\d\d-Q\d", heads)
-    assert quarters == [str(QUARTERS[1].plus(-back)) for back in range(7, -1, -1)]
+    assert quarters == [str(QUARTERS[1].plus(-back)) for back in range(8)]
     assert "Oct to Dec 2021" in heads
     shown = {
         name: re.findall(r"<td[^>]*>(.*?)</td>", line) for line in lines for name in re.findall(r'row">([^<]*)', line)
@@ -241,12 +274,12 @@ def test_a_figure_stands_by_company_over_eight_quarters_with_what_is_withheld(si
     assert list(shown) == ["SAMPLE Parent", "SAMPLE E002", "SAMPLE E003", "SAMPLE E004", "SAMPLE E005"]
     last_year = quarters.index("FY2022-Q3")
     assert words_of(shown["SAMPLE Parent"][last_year]).strip() == "89.0 %"
-    assert words_of(shown["SAMPLE Parent"][-1]).strip() == "90.0 %"
+    assert words_of(shown["SAMPLE Parent"][0]).strip() == "90.0 %"
     # What is withheld of it, in any quarter, is counted and said on the same page.
     assert f"{len(re.findall('>withheld</td>', table))} cells of this figure are withheld" in words_of(text)
     # Two of a hundred who did not complete are too few: that cell goes, and the next smallest with it.
-    assert [cells[-1] for cells in shown.values()].count("withheld") == 2
-    assert shown["SAMPLE E004"][-1] == shown["SAMPLE E005"][-1] == "withheld"
+    assert [cells[0] for cells in shown.values()].count("withheld") == 2
+    assert shown["SAMPLE E004"][0] == shown["SAMPLE E005"][0] == "withheld"
     assert "98.0" not in words_of(table)
     rows = shelf.shelf(kept).newest()[QUARTERS[1]].board().by_company(TRAINING)
     value = {row["dimension_value"]: row["value"] for row in rows if row["fiscal_quarter"] == "FY2022-Q3"}
@@ -288,8 +321,8 @@ def test_a_metric_that_a_release_does_not_give_has_a_page_that_says_why(site: Si
 
 def test_what_a_figure_leaves_out_is_counted_where_it_speaks_of_nobody(site: Site) -> None:
     said = words_of(site.text("/FY2023-Q4/r1/figures/trn_rate"))
-    assert "On leave : 40 left out" in said
-    assert re.search(r"Away : how many is not printed", said)
+    assert "40 are left out for this reason: on leave ." in said
+    assert re.search(r"How many are left out is not printed, [^:]*: away \.", said)
 
 
 def test_a_page_of_the_portal_holds_the_numbers_of_the_tables(site: Site, kept: Settings) -> None:

@@ -267,11 +267,11 @@ def test_without_a_sign_in_and_with_a_forged_cookie_there_is_a_clear_page_and_no
         sheet = nobody.new_page()
         for way in addresses(decided).values():
             sheet.goto(way)
-            assert "You are not signed in." in sheet.inner_text("h1")
+            assert "Please sign in." in sheet.inner_text("h1")
             assert "86.0" not in sheet.content()
         nobody.add_cookies([{"name": "_token", "value": "a.forged.cookie", "url": decided.home.url}])
         sheet.goto(addresses(decided)["release"])
-        assert "You are not signed in." in sheet.inner_text("h1")
+        assert "Please sign in." in sheet.inner_text("h1")
 
 
 def test_a_stranger_finds_last_years_training_figure_by_company_in_two_clicks_after_signing_in(decided: Live) -> None:
@@ -359,6 +359,29 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(decided: Live, lang
             sheet.goto(f"{way}?lang={language}")
             assert sheet.evaluate("document.documentElement.scrollWidth") <= 360, name
             seen(sheet, f"{name}-{language}-phone")
+
+
+def test_on_a_phone_the_companies_begin_with_the_newest_quarter_and_no_number_is_cut(decided: Live) -> None:
+    """Wherever the reader stops, each number that is seen stands clear of the names and of the edge."""
+    with decided.context("reader", locale="en-GB", viewport={"width": 360, "height": 780}) as context:
+        sheet = context.new_page()
+        sheet.goto(addresses(decided)["figure"])
+        grid = sheet.locator(".grid")
+        for stop in (0, 70, 10_000):
+            grid.evaluate("(grid, stop) => grid.scrollTo({left: stop, behavior: 'instant'})", stop)
+            sheet.wait_for_timeout(300)
+            cut, heads = grid.evaluate("""grid => {
+                const names = grid.querySelector("tbody th").getBoundingClientRect().right;
+                const edge = grid.getBoundingClientRect().right;
+                const box = data => data.getBoundingClientRect();
+                const cut = one => [names, edge].some(line => box(one).left + 1 < line && line < box(one).right - 1);
+                const seen = one => box(one).left + 1 > names && box(one).right - 1 < edge;
+                return [[...grid.querySelectorAll("td data")].filter(cut).length,
+                    [...grid.querySelectorAll("thead th + th")].filter(seen).map(head => head.textContent.slice(0, 9))];
+            }""")
+            assert cut == 0
+            assert len(heads) == 2
+            assert (heads[0] == str(Q4)) == (stop == 0)
 
 
 def test_the_keyboard_alone_reaches_the_figures(decided: Live) -> None:

@@ -244,6 +244,17 @@ def test_withheld_cells_are_nowhere_and_the_release_says_how_many(files: Path) -
     assert any("3 cells are withheld" in str(row[0]) for row in notes.iter_rows(values_only=True))
 
 
+@pytest.mark.parametrize("goal", [0.0, 20.0, 50.0, 86.0, 87.0, 90.0, 97.0, 100.0])
+def test_the_line_of_a_target_runs_through_no_number(files: Path, goal: float) -> None:
+    board = datapackage.board(lambda path: (files / path).read_bytes(), [])
+    [row] = [row for row in board.tables["headline"].rows if row["metric_id"] == "trn_rate"]
+    picture = page.chart(board, row | {"target_value": goal})
+    assert picture.target_y is not None
+    for bar in picture.bars:
+        assert bar.above > page.TEXT_HEIGHT
+        assert not bar.above - page.TEXT_HEIGHT < picture.target_y < bar.above + 3
+
+
 def test_the_cells_that_are_withheld_are_counted_once_and_their_list_adds_up(files: Path) -> None:
     """A total stands in the trend without its dimensions, and by company in the quarters before."""
     board = datapackage.board(
