@@ -78,7 +78,7 @@ def attack(settings: Settings, folders: Sequence[Path], *, seconds: float = SECO
     not stand.
     """
     report = Report()
-    found = []
+    found: list[tuple[Path, dict[printed.Key, printed.Numbers]]] = []
     for folder in folders:
         try:
             release = printed.read(settings, folder)

@@ -101,8 +101,8 @@ def end_uses() -> list[tuple[object, ...]]:
     # Declined, so that no contract follows; the reason is not always written down.
     for declined, reason in DECLINED:
         number = len(rows) + 1
-        own = (f"TX{number:05d}", f"CE{number:05d}", "XB", "SENSORS", None, declined, "DECLINED", reason)
-        rows.append((*common("EU", number, declined), *own))
+        refused = (f"TX{number:05d}", f"CE{number:05d}", "XB", "SENSORS", None, declined, "DECLINED", reason)
+        rows.append((*common("EU", number, declined), *refused))
     return rows
 
 

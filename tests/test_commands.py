@@ -87,14 +87,36 @@ def test_the_whole_way_by_hand_ends_in_a_release_that_proves_itself(data: Path) 
     assert "r1" in hrdd(data, "status").stdout
 
 
-def test_p19_a_release_is_made_again_bit_for_bit_from_the_bytes_that_landed(data: Path) -> None:
+def elsewhere(place: Path, data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line from a fresh copy of the source, as another machine has it, where nothing can be reached."""
+    clone = place / "clone"
+    listing = ["git", "ls-files", "-z", "-co", "--exclude-standard"]
+    named = subprocess.run(listing, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split("\0")
+    for name in filter(None, named):
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PROJECT / name, clone / name)
+    (place / "alone").mkdir()
+    (place / "alone" / "sitecustomize.py").write_text(
+        "import sys\n"
+        "def alone(event, arguments):\n"
+        "    if event in ('socket.connect', 'socket.getaddrinfo') and not isinstance(arguments[-1], (str, bytes)):\n"
+        "        raise OSError('there is no network here')\n"
+        "sys.addaudithook(alone)\n"
+    )
+    settings = str(clone / "samples" / "settings.toml")
+    environment = os.environ | {"PYTHONPATH": str(place / "alone"), "HRDD_SETTINGS": settings}
+    command = [sys.executable, "-m", "pipeline.cli", "--data", str(data), *arguments]
+    return subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_p19_a_release_is_made_again_bit_for_bit_from_the_bytes_that_landed(data: Path, tmp_path: Path) -> None:
     assert hrdd(data, "approve", QUARTER, "--as", "approver").returncode == 0
     assert hrdd(data, "publish", QUARTER).returncode == 0
     shutil.rmtree(data / "builds")
     shutil.rmtree(data / "candidates")
     for parquet in (data / "raw").rglob("*.parquet"):
         parquet.unlink()
-    made = hrdd(data, "reproduce", f"{QUARTER}/r1")
+    made = elsewhere(tmp_path, data, "reproduce", f"{QUARTER}/r1")
     assert made.returncode == 0, made.stderr
     files = len([path for path in (data / "releases" / QUARTER / "r1").rglob("*") if path.is_file()])
     assert f"{files} files are the same, byte for byte" in made.stdout
