@@ -141,7 +141,8 @@ def _courses() -> list[tuple[object, ...]]:
         rows.append((code, "2022-04", programme, title, "ja", None, 60, None, second, None, None))
     for code, (theme, minutes, _) in THEMES.items():
         of_programme = "AI_BIOMETRICS" if theme == "BIOMETRICS_AI" else None
-        rows.append((code, "2022-04", of_programme, f"SAMPLE {theme}", "ja", theme, minutes, "80.00", second, None, None))
+        title = f"SAMPLE {theme}"
+        rows.append((code, "2022-04", of_programme, title, "ja", theme, minutes, "80.00", second, None, None))
     return rows
 
 
