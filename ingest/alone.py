@@ -51,7 +51,12 @@ def load_file(settings: Settings, path: Path, name: str, into: Path) -> tuple[di
     ``name`` is ``family.extract``, ``family/extract`` or the path of a contract file. A manifest beside the file
     (``PATH.manifest.json``) is held to. What an earlier call left in the folder is replaced.
     """
-    receipt: dict[str, Any] = {"sent_as": path.name, "outcome": "refused", "refusal": None, "warnings": []} | _NOTHING
+    receipt: dict[str, Any] = {
+        "sent_as": _told(path.name),
+        "outcome": "refused",
+        "refusal": None,
+        "warnings": [],
+    } | _NOTHING
     promised: Contract | None = None
     stop: HrddError | None = None
     try:
@@ -110,6 +115,11 @@ def summary(receipt: dict[str, Any]) -> str:
         },
         ensure_ascii=True,
     )
+
+
+def _told(name: str) -> str:
+    """A file's name as receipts hold it: bytes that are no UTF-8 are written out."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _contract(name: str) -> Contract:

@@ -82,7 +82,6 @@ MAX_COLUMNS = 2_000  # DuckDB plans a thousand columns in a second, ten thousand
 NAMES_TOLD = 20  # in a message
 _NAME = re.compile(r"[^\W_][^\x00-\x1f\x7f\"]{0,126}")
 _NUMBER = re.compile(r"-?[0-9]+([.][0-9]+)?")
-_NAME_OF_A_COLUMN = re.compile(r"[^\W\d][\w ./()-]{0,63}")
 
 
 class ForbiddenColumn(RefusedExtract):
@@ -243,19 +242,19 @@ class Contract:
                 expected=f"{len(self.columns)} columns: {told([column.name for column in self.columns])}",
                 next_step="send the file with its header as first line, under the extract that it belongs to",
             )
-        unknown = [
-            f"{name!r}" if _NAME_OF_A_COLUMN.fullmatch(name) else f"the one in place {place}"
-            for place, (name, column) in enumerate(zip(header, matched, strict=True), 1)
-            if column is None
-        ]
-        if unknown:
+        columns = tuple(column for column in matched if column is not None)
+        if len(columns) < len(matched):
+            # Not even what looks like a name is shown: where a record hangs on the header, it may be somebody's.
+            unknown = [str(place) for place, column in enumerate(matched, 1) if column is None]
+            left = [column.name for column in self.columns if column not in columns]
             raise self._refused(
                 "The file has a column that the contract does not know.",
-                found=f"unknown columns {told(unknown)}",
+                found=f"{len(unknown)} unknown of {len(header)} columns, in place {told(unknown)}"
+                + (f"; {told(left)} not found" if left else ""),
                 expected="only columns of the contract, by their canonical name or an alias, letter for letter",
-                next_step="add the sender's name to the column's aliases, or ask the sender to leave the column out",
+                next_step="look at the header in these places: add the sender's name to the column's aliases, "
+                "or ask the sender to leave the column out",
             )
-        columns = tuple(column for column in matched if column is not None)
         counts = Counter(column.name for column in columns)
         doubled = {name for name, count in counts.items() if count > 1}
         missing = [column.name for column in self.columns if not counts[column.name]]

@@ -23,6 +23,10 @@ class _UnknownNameError(ValueError):
     """The object has a name that no column has."""
 
 
+class _SeparatorInItemError(ValueError):
+    """An item of a list holds the separator of lists; the text is the column's name."""
+
+
 def as_text(file: Path, contract: Contract, quarantine: Quarantine, workspace: Path) -> tuple[Text, tuple[int, int]]:
     """The objects as delimited text under the contract's names, and how many lines are header and blank.
 
@@ -48,7 +52,7 @@ def as_text(file: Path, contract: Contract, quarantine: Quarantine, workspace: P
             number += 1
             lines.append(line)
             cells: list[str] = [""] * len(names)
-            reason = None
+            reason = at_fault = None
             try:
                 if len(content) > MAX_RECORD_BYTES:
                     raise _NotAnObjectError
@@ -57,10 +61,12 @@ def as_text(file: Path, contract: Contract, quarantine: Quarantine, workspace: P
                 cells = [found.get(name, "") for name in names]
             except _UnknownNameError:
                 reason = "unknown_name"
+            except _SeparatorInItemError as fault:
+                reason, at_fault = "separator_in_item", str(fault)
             except (_NotAnObjectError, UnicodeEncodeError):
                 reason = "not_an_object"
             if reason:
-                quarantine.add(Broken(number, line, 1, None, reason, ""), Finder.OPENING)
+                quarantine.add(Broken(number, line, 1, at_fault, reason, ""), Finder.OPENING)
             writer.writerow(cells)
     unseen = [name for name in names if name not in seen]
     if number and unseen:
@@ -125,6 +131,8 @@ def _cell(value: Any, column: Column) -> str:
         return value
     if isinstance(value, list) and column.kind == "VARCHAR[]":
         items = [_cell(item, column) for item in value if not isinstance(item, list | dict)]
-        if len(items) == len(value) and not any(column.list_separator in item for item in items):
+        if len(items) == len(value):
+            if any(column.list_separator in item for item in items):
+                raise _SeparatorInItemError(column.name)
             return column.list_separator.join(items)
     raise _NotAnObjectError

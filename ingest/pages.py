@@ -58,8 +58,10 @@ def have_checksums(file: Path, connection: duckdb.DuckDBPyConnection) -> bool:
 def _pieces(file: Path, connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[int, int]]:
     """Where each column's piece of each group of rows begins and ends."""
     rows = connection.execute(
-        "select least(data_page_offset, case when dictionary_page_offset > 0 then dictionary_page_offset end), "
-        "total_compressed_size from parquet_metadata($1) order by all",
+        # A place of 0 is none: a piece without rows may have nothing but a dictionary, or nothing.
+        "select coalesce(least(nullif(data_page_offset, 0), case when dictionary_page_offset > 0 "
+        "then dictionary_page_offset end), -1), "
+        "total_compressed_size from parquet_metadata($1) where total_compressed_size <> 0 order by all",
         [str(file)],
     ).fetchall()
     return ((begin, begin + size) for begin, size in rows)

@@ -7,16 +7,18 @@ from pathlib import Path
 import duckdb
 
 from ingest.casting import text
-from ingest.contract import Column, Contract
+from ingest.contract import Column, Contract, told
 from ingest.pages import DamagedPageError, have_checksums
-from ingest.quarantine import Quarantine
+from ingest.quarantine import Broken, Finder, Quarantine
 from ingest.scan import Text
 from pipeline.database import quoted
 from pipeline.errors import RefusedExtract
 
 _PLAIN = ("VARCHAR", "BOOLEAN", "DATE", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE")
 _PLAIN_TOO = ("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "VARCHAR[]")
-_MOMENTS = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE")
+_DAYS_OR_MOMENTS = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
+_INSTANTS = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
+_DAY_IN_NANOSECONDS = 86_400_000_000_000
 
 
 def as_text(
@@ -39,16 +41,22 @@ def as_text(
             _cell(quoted(name), str(row[1]), column)
             for name, row, column in zip(names, described, columns, strict=True)
         ]
-        unread = [column.name for column, cell in zip(columns, cells, strict=True) if cell is None]
+        too_wide = _too_wide(file, connection)
+        unread = [
+            column.name
+            for name, column, cell in zip(names, columns, cells, strict=True)
+            if cell is None or name in too_wide
+        ]
         if unread:
-            raise _refused(f"another type than the rules can judge, in {', '.join(unread)}", "text, numbers and dates")
+            raise _refused(
+                f"another type than the rules can judge, in {told(unread)}",
+                "text, truths, numbers of at most 38 digits, days; an instant where the contract says TIMESTAMP",
+                "ask the sender for these columns in such a type, or as text",
+            )
+        for name, row, column in zip(names, described, columns, strict=True):
+            if str(row[1]) == "VARCHAR[]":
+                _quarantine_items(file, name, column, cells, quarantine, connection)
         picks = ", ".join(f"{cell} as c{place}" for place, cell in enumerate(cells))
-        items = [quoted(name) for name, row in zip(names, described, strict=True) if str(row[1]) == "VARCHAR[]"]
-        apart = " or ".join(f"list_aggregate({item}, 'string_agg', '') like $2" for item in items)
-        if apart and connection.execute(
-            f"select count(*) from read_parquet($1) where {apart}", [str(file), f"%{contract.list_separator}%"]
-        ).fetchall() != [(0,)]:
-            raise _refused("a list with an item that holds the separator of lists", "items without the separator")
         connection.execute(
             f"copy (select {picks} from read_parquet($1)) to {text(str(target))} "
             "(format csv, header false, delimiter ',', quote '\"', escape '\"', force_quote *)",
@@ -69,22 +77,66 @@ def as_text(
 def _cell(value: str, kind: str, column: Column) -> str | None:
     """SQL for a value as the text that a careful sender would write; nothing for a type that has none."""
     if kind == "VARCHAR[]":
-        return f"array_to_string({value}, {text(column.list_separator)})" if column.kind == "VARCHAR[]" else None
-    if kind in _MOMENTS:
-        offset = "Z" if kind.endswith("ZONE") else ""
+        # An item that is null is an empty one: it is not left out.
+        items = f"list_transform({value}, lambda item: coalesce(item, ''))"
+        return f"array_to_string({items}, {text(column.list_separator)})" if column.kind == "VARCHAR[]" else None
+    if kind in _INSTANTS and column.kind == "DATE":
+        return None  # which day an instant is of depends on where one asks
+    if kind in (*_DAYS_OR_MOMENTS, *_INSTANTS):
+        offset = "Z" if kind in _INSTANTS else ""
+        if kind.endswith("_NS"):
+            # A cast would round: what is no whole microsecond keeps its nine digits and is no instant by the rules.
+            written = f"regexp_replace(strftime({value}, '%Y-%m-%dT%H:%M:%S.%n'), '000$', '') || '{offset}'"
+            is_day = f"epoch_ns({value}) % {_DAY_IN_NANOSECONDS} = 0"
+        else:
+            written = f"strftime({value}::timestamp, '%Y-%m-%dT%H:%M:%S.%f{offset}')"
+            is_day = f"{value}::time = time '00:00'"
         if column.kind == "DATE":
-            return f"case when {value}::time = time '00:00' then {value}::date::varchar else {value}::varchar end"
-        return f"strftime({value}::timestamp, '%Y-%m-%dT%H:%M:%S.%f{offset}')"
+            return f"case when {is_day} then {value}::date::varchar else {value}::varchar end"
+        return written
     if kind in (*_PLAIN, *_PLAIN_TOO) or kind.startswith("DECIMAL"):
         return f"{value}::varchar"
     return None
 
 
-def _refused(found: str, expected: str) -> RefusedExtract:
+def _too_wide(file: Path, connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """The columns whose decimals DuckDB would read as doubles, and round."""
+    found = connection.execute(
+        "select name from parquet_schema($1) where duckdb_type not like 'DECIMAL%' "
+        "and (converted_type = 'DECIMAL' or logical_type like 'Decimal%' or precision > 38)",
+        [str(file)],
+    )
+    return {str(name) for (name,) in found.fetchall()}
+
+
+def _quarantine_items(
+    file: Path,
+    name: str,
+    column: Column,
+    cells: list[str | None],
+    quarantine: Quarantine,
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    """Quarantine each row with a list that would fall apart elsewhere than between its items."""
+    rows = connection.execute(
+        f"select file_row_number + 1, {', '.join(str(cell) for cell in cells)} "
+        "from read_parquet($1, file_row_number = true) "
+        f"where len(list_filter({quoted(name)}, lambda item: contains(item, $2))) > 0 order by file_row_number",
+        [str(file), column.list_separator],
+    )
+    while found := rows.fetchmany(1_000):
+        for number, *values in found:
+            own = ",".join('"' + (value or "").replace('"', '""') + '"' for value in values) + "\n"
+            quarantine.add(Broken(number, number, 1, column.name, "separator_in_item", own), Finder.OPENING)
+
+
+def _refused(
+    found: str, expected: str, next_step: str = "ask the sender for the file anew, or for CSV in UTF-8"
+) -> RefusedExtract:
     return RefusedExtract(
         "The Parquet file cannot be read.",
         found=found,
         expected=expected,
         rule="ingest/parquet.py",
-        next_step="ask the sender for the file anew, or for CSV in UTF-8",
+        next_step=next_step,
     )

@@ -26,6 +26,7 @@ REASONS = {
     "too_long": "the record is longer than 8 MiB",
     "not_an_object": "the line is not one flat JSON object with each name once",
     "unknown_name": "the object has a name that the contract does not know",
+    "separator_in_item": "an item of a list holds the character that stands between items",
     "damaged_cell": "the workbook's cell holds an error, a formula without its value, or a number past 15 digits",
     "missing": "a required cell is empty",
     "outer_space": "white space stands before or after the value",

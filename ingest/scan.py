@@ -532,6 +532,8 @@ def _find_header(stream: BinaryIO, text: Text, contract: Contract) -> tuple[tupl
             header = grammar.record.fullmatch(content.decode())
         except UnicodeDecodeError:
             header = None
+        if b"\r" in content.rstrip(b"\r\n"):
+            _stop_at_lone_returns(content, grammar, contract)
         if header is None or (contract.search_header and not header[1].strip()):
             continue
         try:
@@ -545,6 +547,22 @@ def _find_header(stream: BinaryIO, text: Text, contract: Contract) -> tuple[tupl
         found="an empty file" if not stream.tell() else "a first line with a quote astray or a line break in it",
         expected="the names of the columns in the first line",
         next_step="ask the sender for the file with its header as first line",
+    )
+
+
+def _stop_at_lone_returns(content: bytes, grammar: _Grammar, contract: Contract) -> None:
+    """Refuse a file whose lines end in carriage returns alone, if its header, read so, is this contract's."""
+    names = grammar.cells(content.split(b"\r", 1)[0].decode(errors="replace"))
+    contract.stop_if_forbidden(names)
+    try:
+        contract.match_header(names)
+    except RefusedExtract:
+        return
+    raise _refused(
+        "The file's lines do not end as text lines do.",
+        found="lines that end in a carriage return alone, as on old Macintosh systems",
+        expected="lines that end in LF or CRLF",
+        next_step="ask the sender for the file with such line ends",
     )
 
 

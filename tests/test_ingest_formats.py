@@ -436,3 +436,90 @@ def test_a_header_of_thrift_is_written_as_it_was_read_and_a_broken_one_is_no_cra
         for broken in (footer[:place], footer[:place] + bytes([footer[place] ^ 0xFF]) + footer[place + 1 :]):
             with suppress(BrokenThriftError):
                 thrift.read(broken)
+
+
+LISTS = """apiVersion: v3.1.0
+kind: DataContract
+id: sample.moment
+version: 1.0.0
+status: active
+schema:
+- name: moment
+  properties:
+  - {name: code, logicalType: string, primaryKey: true}
+  - {name: day, physicalType: DATE, logicalType: date}
+  - {name: at, physicalType: TIMESTAMP, logicalType: timestamp}
+  - {name: tags, physicalType: 'VARCHAR[]', logicalType: array, items: {logicalType: string}}
+"""
+
+
+def moments(folder: Path, query: str) -> tuple[Path, bytes]:
+    """A contract of days, instants and lists, and a Parquet file with the rows of a query."""
+    contract, file = folder / "moment.yaml", folder / "rows.parquet"
+    contract.write_text(LISTS, encoding="utf-8")
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(f"copy ({query}) to '{file}'")
+    return contract, file.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["wide_decimal", "no_rows"])
+def test_a_decimal_that_would_be_rounded_is_refused_and_a_file_without_rows_is_read(tmp_path: Path, name: str) -> None:
+    """Two files that Apache Arrow wrote: a decimal of 50 digits, which DuckDB reads as a double, and no row at all."""
+    content = (Path(__file__).parent / f"{name}.parquet").read_bytes()
+    receipt, loaded, _ = alone(tmp_path / "sent", content, contract_file(tmp_path), "a.parquet")
+    assert (loaded, receipt["outcome"]) == ([], "refused" if name == "wide_decimal" else "loaded")
+    if name == "wide_decimal":
+        assert "another type" in receipt["refusal"]["found"]
+        assert receipt["refusal"]["found"].endswith(" amount")
+
+
+def test_an_instant_in_parquet_is_read_to_the_microsecond_or_not_at_all(tmp_path: Path) -> None:
+    contract, content = moments(
+        tmp_path,
+        "select code, date '2023-01-01' as day, ns::timestamptz_ns as at, ['a'] as tags from (values "
+        "('1', timestamp_ns '2023-01-01 00:00:00.123456000'), ('2', timestamp_ns '2023-01-01 00:00:00.123456789')) "
+        "t(code, ns)",
+    )
+    receipt, [kept], _ = alone(tmp_path / "sent", content, contract, "a.parquet")
+    assert kept["at"] == datetime(2023, 1, 1, 0, 0, 0, 123456)
+    assert receipt["reasons"] == {"not_an_instant": 1}
+
+
+@pytest.mark.parametrize(
+    ("day", "outcome", "reasons"),
+    [
+        ("timestamptz '2023-01-01 00:00:00+00'", "refused", {}),
+        ("timestamp '2023-01-01 00:00:00'", "loaded", {}),
+        ("timestamp_ns '2023-01-01 00:00:00'", "loaded", {}),
+        ("timestamp_ns '2023-01-01 00:00:00.000000001'", "loaded", {"not_a_date": 1}),
+    ],
+)
+def test_a_moment_in_a_column_of_days_is_a_day_only_at_a_midnight_that_has_no_offset(
+    tmp_path: Path, day: str, outcome: str, reasons: dict[str, int]
+) -> None:
+    contract, content = moments(tmp_path, f"select '1' as code, {day} as day, null::timestamptz as at, ['a'] as tags")
+    receipt, loaded, _ = alone(tmp_path / "sent", content, contract, "a.parquet")
+    assert (receipt["outcome"], receipt["reasons"]) == (outcome, reasons)
+    assert "day" in receipt["refusal"]["found"] if outcome == "refused" else len(loaded) + len(reasons) == 1
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_a_list_whose_item_holds_the_separator_is_quarantined_alone(tmp_path: Path, form: str) -> None:
+    contract, content = moments(
+        tmp_path,
+        "select code, null::date as day, null::timestamptz as at, tags from (values "
+        "('1', ['a', 'b']), ('2', ['a;b', 'c']), ('3', ['d', null]), ('4', ['e'])) t(code, tags)",
+    )
+    if form == "jsonl":
+        lists = [["a", "b"], ["a;b", "c"], ["d", None], ["e"]]
+        rows = [{"code": str(n), "day": None, "at": None, "tags": tags} for n, tags in enumerate(lists, 1)]
+        content = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    receipt, loaded, quarantined = alone(tmp_path / "sent", content, contract, f"a.{form}")
+    assert [(row["code"], row["tags"]) for row in loaded] == [("1", ["a", "b"]), ("4", ["e"])]
+    assert [(row["line"], row["columns"], row["reason"]) for row in quarantined] == [
+        (2, "tags", "separator_in_item"),
+        (3, "tags", "empty_item"),
+    ]
+    assert "a;b" in quarantined[0]["text"]
+    assert receipt["outcome"] == "loaded"

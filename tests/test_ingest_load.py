@@ -449,12 +449,12 @@ def test_a_control_total_counts_quarantined_records_and_says_when_it_cannot(sett
         (b"\n" + ENTITY_TABLE, "header"),
         (ENTITY_TABLE.replace(b"A, B", b"A \x96 B"), "line 2"),
         (ENTITY_TABLE.decode().encode("utf-16"), "UTF-16"),
-        (ENTITY_TABLE.replace(b"region", b"Region "), "'Region '"),
+        (ENTITY_TABLE.replace(b"region", b"Region "), "in place 6; region not found"),
         (ENTITY_TABLE.replace(b",region,", b',"region\n",'), "header"),
         (ENTITY_TABLE.replace(b"name", b"entity_code", 1), "entity_code is there more than once; name is missing"),
         (ENTITY_TABLE.replace(b",consolidated", b",company", 1), "entity_code is there more than once"),
         (ENTITY_TABLE.replace(b",consolidated", b"", 1), "consolidated is missing"),
-        (ENTITY_TABLE.replace(b"region", b"plant", 1), "'plant'"),
+        (ENTITY_TABLE.replace(b"region", b"plant", 1), "in place 6; region not found"),
         (ENTITY_TABLE.replace(b"region", "Home\u00a0Address".encode(), 1), "home_address"),
         (ENTITY_TABLE.replace(b"region", b"Medical History", 1), "medical_*"),
         (ENTITY_TABLE.split(b"\n", 1)[1], "0 known names"),
@@ -723,6 +723,7 @@ def test_the_page_lists_the_reasons_of_the_code() -> None:
 
 def test_each_reason_has_an_input_that_meets_it() -> None:
     elsewhere = {"width", "stray_quote", "duplicate_key", "too_long", "not_an_object", "unknown_name", "damaged_cell"}
+    elsewhere.add("separator_in_item")
     assert {reason for *_, reason in BROKEN} | elsewhere | {"length"} == set(REASONS)
 
 

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import stat
 import time
 import unicodedata
@@ -239,6 +240,18 @@ def test_p13_a_header_is_the_contracts_or_the_file_is_refused(tmp_path: Path) ->
     # Missing, more, renamed, twice, in capitals, with a mark or a hard blank: P8 proves that each refuses the file.
     refused = [fault.name for fault in CORPUS if fault.is_whole and fault.name.startswith(("column ", "a column more"))]
     assert len(refused) >= 60
+
+
+@pytest.mark.parametrize("ending", ["\r", "", ","])
+def test_p13_a_header_on_which_a_record_hangs_shows_no_value_of_it(tmp_path: Path, ending: str) -> None:
+    """Lines that end in carriage returns alone, and a header whose line end was lost."""
+    rows = [[*cells[:5], "Secret", "Word"] for cells in records()]
+    body = written(rows, header=False).replace("\n", "\r" if ending == "\r" else "\n")
+    content = (",".join(HEADER) + ending + body).encode()
+    receipt, _, _ = alone(tmp_path / "sent", content, contract_file(tmp_path))
+    assert receipt["outcome"] == "refused"
+    assert not {"Secret", "Word", "JP", "C001"} & set(re.findall(r"\w+", json.dumps(receipt["refusal"])))
+    assert ("carriage return" in receipt["refusal"]["found"]) == (ending == "\r")
 
 
 @pytest.mark.parametrize("name", ["day", "amount", "is_open", "region"])
@@ -573,6 +586,14 @@ def test_p29_a_hostile_name_is_a_name_and_nothing_more(tmp_path: Path, name: str
         "quarantine.parquet",
         "receipt.json",
     ]
+
+
+def test_p29_a_name_that_is_no_utf_8_is_written_escaped(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.csv"))
+    path.write_bytes(GOOD)
+    receipt, stop = load_file(SETTINGS, path, str(contract_file(tmp_path)), tmp_path / "into")
+    assert (stop, receipt["loaded"], receipt["sent_as"]) == (None, 12, "a\\xff.csv")
+    assert json.loads((tmp_path / "into" / "receipt.json").read_text(encoding="utf-8")) == receipt
 
 
 def test_p29_names_that_only_look_alike_are_two_files_and_a_hard_link_is_a_copy(tmp_path: Path) -> None:
