@@ -166,7 +166,7 @@ def figures_frame(candidate: Candidate, figures: pd.DataFrame, pinned: Mapping[s
                 and _is_small(row, candidate.withhold_below),
                 "foreign_quarter": _is_foreign(row, candidate.quarter),
                 "premature_zero": row["metric_id"] in pinned["zero_claims"]
-                and row["value_state"] == "MEASURED_ZERO"
+                and (row["value_state"] == "MEASURED_ZERO" or row["claim_state"] == "ZERO")
                 and row["fiscal_quarter"] in uncategorised,
             }
         )
@@ -279,7 +279,7 @@ def years_frame(figures: pd.DataFrame, pinned: Mapping[str, Any]) -> pd.DataFram
 def stacked_figures(candidate: Candidate, pinned: Mapping[str, Any]) -> pd.DataFrame:
     """Every row of every table of figures, as text, with ``table``, ``direction``, ``is_headline`` and ``label``."""
     catalogue = _table(candidate, "dim_metric").set_index("metric_id")
-    names = ("headline", "trend", *pinned["themes"], "metric_values")
+    names = ("headline", "trend", *pinned["themes"], "metric_values", "zero_claims")
     figures = pd.concat([_table(candidate, name).assign(table=name) for name in names], ignore_index=True)
     figures["dimension"] = figures["dimension"].fillna(TOTAL)
     figures["unit"] = figures["unit"].fillna(figures["metric_id"].map(catalogue["unit"]))

@@ -17,7 +17,7 @@ from pipeline import database, provenance, store
 from pipeline.errors import BuildFailed, HrddError
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
-from publish import csvw, datapackage, diff, disclosure, exclusions, ledger, pack, page, tables, workbook
+from publish import claims, csvw, datapackage, diff, disclosure, exclusions, ledger, pack, page, tables, workbook
 from publish import manifest as manifests
 from publish.board import Board, Row, in_reading_order, tables_of
 from publish.companies import COMPANY
@@ -187,6 +187,8 @@ def read_board(
         rules.programme,
         rules.threshold,
     )
+    ordered = in_reading_order(protected.tables)
+    ordered[claims.NAME] = claims.zero_claims(ordered, str(quarter))
     board = Board(
         company=settings.company,
         is_sample=bool(inputs["is_sample"]) or settings.is_sample,
@@ -199,7 +201,7 @@ def read_board(
         deliveries=inputs["deliveries"],
         withhold_below=rules.threshold,
         first_published=standing.release,
-        tables=tables_of(in_reading_order(protected.tables)),
+        tables=tables_of(ordered),
         frameworks=_frameworks(settings, place / "due_diligence.duckdb"),
     )
     return board, inputs
@@ -234,6 +236,8 @@ def _read(settings: Settings, file: Path) -> dict[str, list[Row]]:
     rows = {}
     with database.connect(settings, file, read_only=True) as connection:
         for name, published in TABLES.items():
+            if published.is_derived:
+                continue
             there = {
                 column
                 for (column,) in connection.execute(

@@ -26,6 +26,7 @@ class Published:
     grain: str
     key: tuple[str, ...]
     columns: tuple[str, ...]
+    is_derived: bool = False  # made of other published tables, and of no model
 
 
 THEMES = {
@@ -90,6 +91,19 @@ COLUMNS = {
             "How many the figure looked at and left out for this reason; empty if withheld, as counts of cases are.",
         ),
         Column("variant", "string", "How the variant differs from the headline, in words."),
+        Column("claim", "string", "What is claimed to be zero: FORCED_LABOUR_TRAFFICKING or CHILD_LABOUR."),
+        Column(
+            "claim_state",
+            "string",
+            "ZERO, PROVISIONAL while a case has no category or evidence is not measured, REPORTED if it is not zero, "
+            "or NOT_MEASURED.",
+        ),
+        Column(
+            "evidence",
+            "string",
+            "REPORTS what was reported; CHANNEL_COVERAGE, LANGUAGE_COVERAGE, TESTED_CHANNEL, CATEGORISED and "
+            "SILENT_ENTITIES how well a report could have been made and read.",
+        ),
         Column("headline_value", "number", "The headline figure, unrounded, in its unit."),
         Column("low_value", "number", "Lowest of the headline and its variants."),
         Column("high_value", "number", "Highest of the headline and its variants."),
@@ -168,6 +182,11 @@ TABLES: dict[str, Published] = {
                       CELL, (*HEADLINE, "dimension", "dimension_value", "theme_order", "is_person_count"))
             for theme, title in THEMES.items()
         ),
+        Published("zero_claims", "zero_claims", "Zero-claims with their evidence",
+                  "One row per claim and kind of evidence, in the release's quarter.", ("claim", "evidence"),
+                  ("claim", "claim_state", "evidence", "metric_id", "title", "unit", "perimeter", "basis",
+                   "fiscal_quarter", "numerator", "denominator", "value", "display_value", "value_state"),
+                  is_derived=True),
         Published("metric_values", "fct_metric_value", "Metric values",
                   "One row per metric, perimeter, basis, fiscal quarter and cell: totals of every quarter, finer cells "
                   "of the release's quarter, and by company those of every quarter. Names stand in dim_metric and "

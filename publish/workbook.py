@@ -16,6 +16,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from publish.board import (
     BASIS_WORDS,
+    ENGLISH,
     PERIMETER_WORDS,
     SAMPLE_MARK,
     SAMPLE_SENTENCE,
@@ -58,6 +59,9 @@ LABELS = {
     "metric_id": "Metric id",
 }
 WIDTHS = {
+    "claim": 34,
+    "claim_state": 20,
+    "evidence": 44,
     "title": 58,
     "name": 26,
     "dimension": 20,
@@ -68,6 +72,11 @@ WIDTHS = {
 }
 HEADLINE_COLUMNS = tuple(name for name in LABELS if name not in ("name", "dimension", "dimension_value"))
 PART_COLUMNS = tuple(name for name in LABELS if name != "name")
+CLAIM_LABELS = {"claim": "Claim", "claim_state": "State of the claim", "evidence": "What it says"}
+CLAIM_COLUMNS = (
+    *CLAIM_LABELS,
+    *(name for name in HEADLINE_COLUMNS if name not in ("target_value", "target_status")),
+)
 QUARTERS_DRAWN = 12
 APART = {"x_offset": 10, "y_offset": 5}
 COMPANY_COLUMNS = ("title", "name", "fiscal_quarter", "display_value", "value", "unit", "numerator", "denominator",
@@ -110,6 +119,7 @@ class _Book:
         self.cover()
         self.table("Headline", "Headline figures", self.board.tables["headline"].rows, HEADLINE_COLUMNS)
         self.against_target()
+        self.table("Zero claims", "Claims of zero, with their evidence", self._claims(), CLAIM_COLUMNS)
         for theme, title in THEMES.items():
             self.table(SHEETS[theme], title, self.board.tables[theme].rows, PART_COLUMNS)
         self.by_company()
@@ -117,6 +127,10 @@ class _Book:
         self.charts()
         self.definitions()
         self.notes()
+
+    def _claims(self) -> list[Row]:
+        words = {name: ENGLISH.section(name) for name in ("claim", "claim_state", "evidence")}
+        return [row | {name: words[name][row[name]] for name in words} for row in self.board.tables["zero_claims"].rows]
 
     def style(self, **properties: Any) -> Format:
         key = tuple(sorted(properties.items()))
@@ -173,7 +187,7 @@ class _Book:
 
     def table(self, name: str, title: str, rows: Sequence[Row], columns: Sequence[str]) -> None:
         sheet = self.sheet(name, title, self.about())
-        self.header(sheet, [(LABELS[column], WIDTHS.get(column, 14)) for column in columns])
+        self.header(sheet, [((LABELS | CLAIM_LABELS)[column], WIDTHS.get(column, 14)) for column in columns])
         for place, row in enumerate(rows, start=FIRST_ROW):
             for at, column in enumerate(columns):
                 self.cell(sheet, place, at, column, row)

@@ -67,6 +67,8 @@ def finished_build(
         _add_companies(tables, quarter, companies, history)
     with duckdb.connect(str(place / "due_diligence.duckdb")) as connection:
         for name, published in TABLES.items():
+            if published.is_derived:
+                continue
             columns = ", ".join(f"{column} {SQL_TYPES[COLUMNS[column].kind]}" for column in published.columns)
             hidden = "not_public VARCHAR default 'private', firms BIGINT"
             connection.execute(f"create table {published.model} ({columns}, {hidden})")

@@ -443,6 +443,19 @@ def test_a_check_stops_its_other_faults_too(check: str, edit: Edit, folder: Fold
     assert folder.status(check) == "failed"
 
 
+@pytest.mark.parametrize(("state", "waiting", "stands"), [("ZERO", 0.0, True), ("ZERO", 1.0, False),
+                                                          ("PROVISIONAL", 1.0, True)])  # fmt: skip
+def test_a_claim_of_zero_is_stopped_while_one_case_has_no_category(
+    folder: Folder, state: str, waiting: float, stands: bool
+) -> None:
+    reports = count(ZERO, QUARTER, 0.0, value_state="PROVISIONAL_UNCATEGORISED")
+    folder.each(ZERO, {"value_state": "PROVISIONAL_UNCATEGORISED"})
+    folder.tables["zero_claims"] = [reports | {"claim": "CHILD_LABOUR", "claim_state": state, "evidence": "REPORTS"}]
+    if waiting:
+        category(numerator=waiting)(folder)
+    assert (folder.status("ExpectNoZeroClaimWhileCasesAreUncategorised") == "passed") == stands
+
+
 def test_a_provisional_zero_may_stand_beside_uncategorised_cases(folder: Folder) -> None:
     category(numerator=7.0)(folder)
     folder.each(ZERO, {"value_state": "PROVISIONAL_UNCATEGORISED"})

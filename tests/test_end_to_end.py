@@ -6,6 +6,7 @@ import base64
 import csv
 import gzip
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -18,24 +19,30 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import psutil
 import psycopg2
 import pypdf
 import pytest
+from disclosure_cases import cube_rows
 from test_server import Postgres
 
+from dbt_project.build import DATABASE
 from events.home import Home
 from events.rest import Airflow, Refused
 from events.standing import standing
 from pipeline import store
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import PROJECT, Settings
+from publish import candidate, disclosure
+from publish.cube import SPANS, Counts
+from publish.programme import programme
 from publish.verify import verify
 from samples.write import write_samples
 
@@ -282,6 +289,101 @@ def test_d01_no_case_is_in_anything_that_a_run_leaves_for_others(released: tuple
     assert not canaries.are_in(launcher.text.encode())
     # The scan sees what lies compressed: the same canaries are found where they may be.
     assert any(name.endswith(".parquet") for name in holding(data / "raw" / "hotline", set(), canaries.are_in))
+
+
+ABOUT_THE_CODE = ("dag", "dag_code", "dag_version", "serialized_dag")
+AFTER_THE_BUILD = ("prepare_candidate", "check_board_gate", "publish_board_release")
+
+
+def twin_of(data: Path, twin: Path) -> None:
+    """The same data folder after its build, and in the build another truth that no printed cell tells from the first:
+    two cases changed their kinds of reporter with each other, and what is printed of no entity is another number."""
+    for layer in ("landing", "landed", "raw", "quarantine", "qa", "builds"):
+        if (data / layer).exists():
+            shutil.copytree(data / layer, twin / layer, symlinks=True)
+    settings = settings_of(data)
+    [build] = (twin / "builds" / str(QUARTER)).glob("*/build.json")
+    counts = disclosure.counts_of(candidate._inner(settings, build.with_name(DATABASE), QUARTER), programme())
+    truth = pattern_of(settings, counts)
+    one, other = next(
+        (one, other)
+        for one, other in itertools.combinations([tuple(place) for place in np.argwhere(counts[:8] > 0)], 2)
+        if one[0] != other[0] and one[1] != other[1] and one[2] == other[2]
+        if pattern_of(settings, swapped(counts, one, other)) == truth
+    )
+    with duckdb.connect(str(build.with_name(DATABASE))) as connection:
+        connection.execute("delete from int_hotline_cube where fiscal_year = $1", [QUARTER.fiscal_year])
+        connection.executemany(
+            "insert into int_hotline_cube (fiscal_year, quarter_number, category, reporter_type, identity, cases)"
+            " values (?, ?, ?, ?, ?, ?)",
+            cube_rows(swapped(counts, one, other), QUARTER.fiscal_year),
+        )
+        for table in ("fct_metric_value", "board_grievance"):
+            [(moved,)] = connection.execute(
+                f"update {table} set numerator = numerator + 3, value = value + 3"
+                " where metric_id = 'grv_hrh_cases_reported' and dimension = 'entity_code'"
+            ).fetchall()
+            assert moved > 1
+
+
+def swapped(counts: Counts, one: Sequence[int], other: Sequence[int]) -> Counts:
+    twin = counts.copy()
+    for place, kind in ((one, other[1]), (other, one[1])):
+        twin[tuple(place)] -= 1
+        twin[place[0], kind, place[2], place[3]] += 1
+    return twin
+
+
+def pattern_of(settings: Settings, counts: Counts) -> object:
+    rules = disclosure.Rules(programme(), settings.disclosure_key(), settings.withhold_below)
+    claims = {programme().cube.cell(span, category="FORCED_LABOUR_TRAFFICKING"): 0 for span in SPANS}
+    return disclosure.hotline_pattern(counts, rules, claims)
+
+
+def told_by(data: Path) -> dict[str, set[str]]:
+    """What a whole run leaves in Airflow's home about the steps that saw the counts: its database and logs, without
+    moments, paths and the names of runs and processes."""
+    own = re.compile(
+        r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)?(_\w{8})?|[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{32}\b"
+        r"|00-[0-9a-f]{32}-[0-9a-f]{16}-\d\d|pid=\d+"
+    )
+
+    def plain(text: object) -> str:
+        return own.sub("*", str(text).replace(str(data), "*"))
+
+    found: dict[str, set[str]] = {}
+    with closing(sqlite3.connect(data / "airflow" / "airflow.db")) as connection:
+        tables = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
+        for table in tables:
+            rows = connection.execute(f'select * from "{table}"')
+            names = [column[0] for column in rows.description]
+            if "dag_id" in names and table not in ABOUT_THE_CODE:
+                mine = [row for row in rows if row[names.index("dag_id")] in AFTER_THE_BUILD]
+                found[table] = {plain(value) for row in mine for value in row if isinstance(value, str)}
+    for file in (data / "airflow" / "logs" / "tasks").rglob("*.log"):
+        if any(f"dag_id={dag}" in file.as_posix() for dag in AFTER_THE_BUILD):
+            name = plain(file.relative_to(data / "airflow" / "logs"))
+            found[name] = {plain(line) for line in file.read_text().splitlines()}
+    return found
+
+
+def test_d17_two_truths_that_agree_on_what_is_printed_are_one_run_to_who_reads_all_it_leaves(
+    released: tuple[Path, Launcher], tmp_path: Path
+) -> None:
+    """Through Airflow from the finished build to the release, beside the first run: the same bytes in every file, the
+    same verdict, and the same words in logs, results of tasks and Airflow's own database."""
+    twin_of(released[0], tmp_path)
+    launcher = Launcher(tmp_path)
+    assert launcher.end() == 0, launcher.text
+    assert released_bytes(tmp_path) == released_bytes(released[0])
+    assert store.checksums(tmp_path / "candidates") == store.checksums(released[0] / "candidates")
+    marts = [place / "mart" / "releases" / f"{QUARTER}-r1.duckdb" for place in (tmp_path, released[0])]
+    assert list(contents(marts[0]))[1:] == list(contents(marts[1]))[1:]  # DuckDB's own pages are never the same twice
+    told, first = told_by(tmp_path), told_by(released[0])
+    assert told["xcom"]
+    assert told["task_instance"]
+    assert any("task_id=prepare" in name for name in told)
+    assert told == first
 
 
 def test_d19_what_a_task_hands_on_is_an_id_a_digest_or_a_count_of_what_is_printed(

@@ -88,7 +88,7 @@ def test_csv_and_parquet_hold_the_same_cells(files: Path) -> None:
         assert csv_rows(files / "tables" / f"{name}.csv") == [
             {column: cell_text(value) for column, value in row.items()} for row in typed
         ]
-        assert typed, f"{name} is empty: the comparison would prove nothing"
+        assert typed or TABLES[name].is_derived, f"{name} is empty: the comparison would prove nothing"
 
 
 def test_the_workbook_holds_the_same_numbers(files: Path) -> None:
