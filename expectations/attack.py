@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,14 @@ PROGRAMMES = "the programme of tables is missing, or is not the reviewed one of 
 LEDGERS = "the ledger of printed cells is missing, broken or does not fit the releases"
 RULES = (SMALL, FOUND, BEYOND, CHANGED, TAKEN_BACK, CONTRADICTING, UNDECIDED, UNREAD, PROGRAMMES, LEDGERS)
 
+# What the glossary says of the perimeters beside the group.
+INSIDE: dict[str, Callable[[Mapping[str, str]], bool]] = {
+    "corp": lambda company: company["is_parent"].lower() == "true",
+    "jp": lambda company: company["is_parent"].lower() == "true" or company["region"] == "JP",
+    "emea": lambda company: company["region"] == "EMEA",
+    "au": lambda company: company["country_iso2"] == "AU",
+}
+
 Cell = tuple[str, ...]
 Codes = tuple[str, ...]
 Sizes = tuple[float | None, float | None, float | None]
@@ -79,6 +87,7 @@ def attack(settings: Settings, folders: Sequence[Path], *, seconds: float = SECO
     """
     report = Report()
     found: list[tuple[Path, dict[printed.Key, printed.Numbers]]] = []
+    companies: dict[int, Sequence[Mapping[str, str]]] = {}
     for folder in folders:
         try:
             release = printed.read(settings, folder)
@@ -90,6 +99,7 @@ def attack(settings: Settings, folders: Sequence[Path], *, seconds: float = SECO
         figures = release.figures
         _recall(report, [earlier for _, earlier in found], figures, release.before)
         found.append((folder, figures))
+        companies[id(figures)] = release.entities
     by_programme: dict[bytes, tuple[dict[str, Any], list[dict[printed.Key, printed.Numbers]]]] = {}
     for folder, figures in found:
         programme = _programme(folder)
@@ -100,7 +110,8 @@ def attack(settings: Settings, folders: Sequence[Path], *, seconds: float = SECO
     years: list[int] = []
     for programme, figures_of in by_programme.values():
         try:
-            years += _Attack(report, programme, figures_of, seconds, strict).run()
+            listed = [companies[id(figures)] for figures in figures_of]
+            years += _Attack(report, programme, figures_of, listed, seconds, strict).run()
         except (KeyError, TypeError, ValueError, HrddError):
             report.broken[UNREAD] += 1  # a programme or a figure that is not what it should be
     if not by_programme or len(years) != len(set(years)):
@@ -180,10 +191,12 @@ class _Attack:
         report: Report,
         programme: Mapping[str, Any],
         releases: Sequence[Mapping[printed.Key, printed.Numbers]],
+        companies: Sequence[Sequence[Mapping[str, str]]],
         seconds: float,
         strict: bool,
     ) -> None:
         self.report, self.releases, self.seconds, self.strict = report, releases, seconds, strict
+        self.companies = companies
         self.threshold = int(programme["strict_threshold" if strict else "threshold"])
         self.programme = programme
         self.hotline = programme["hotline"]
@@ -397,7 +410,7 @@ class _Attack:
         """Each breakdown of each release, beside the totals of other perimeters and beside every release before."""
         earlier: dict[Codes, list[tuple[printed.Numbers, Mapping[str, printed.Numbers]]]] = {}
         between: dict[Codes, list[Sizes]] = {}
-        for figures in self.releases:
+        for figures, companies in zip(self.releases, self.companies, strict=True):
             parts: dict[Codes, dict[str, printed.Numbers]] = {}
             for key, numbers in figures.items():
                 metric, perimeter, basis, quarter, dimension, part = key
@@ -416,7 +429,7 @@ class _Attack:
                     withheld = sum(value is None for _, _, value in rows.values())
                     self.report.broken[FOUND] += int(withheld == 1 and total[2] is not None)
                 else:
-                    self._breakdown(rule, total, rows)
+                    self._breakdown(rule, total, rows, _sums_beside(table, rows, figures, companies))
                 before.append((total, rows))
             for (metric, _, _, _, dimension, _), (_, _, value) in figures.items():
                 if dimension == TOTAL and metric in self.programme.get("small_totals", ()):
@@ -499,13 +512,20 @@ class _Attack:
         return int({"persons": self.threshold, "headcount": self.programme["headcount_below"],
                     "firms": self.programme["firms_below"], AMOUNTS: self.programme["firms_below"]}[rule])  # fmt: skip
 
-    def _breakdown(self, rule: str, total: printed.Numbers, rows: Mapping[str, printed.Numbers]) -> None:
+    def _breakdown(
+        self,
+        rule: str,
+        total: printed.Numbers,
+        rows: Mapping[str, printed.Numbers],
+        sums: Sequence[tuple[set[str], printed.Numbers]] = (),
+    ) -> None:
         smallest = self._smallest(rule)
         sizes = self.programme["headcount_below"]
         whole = _counts(rule, total)
         facts: list[Printed] = []
         questions: list[Question] = []
         width = 2 if rule == "persons" else 1
+        sums = sums if rule in ("persons", "headcount") else ()
         everything = np.arange(len(rows) * width, dtype=np.int64).reshape(len(rows), width)
         for place, numbers in zip(everything, rows.values(), strict=True):
             counts = _counts(rule, numbers)
@@ -517,8 +537,40 @@ class _Attack:
             facts += [Printed(place[column : column + 1], count, count) for column, count in enumerate(counts)]
         if whole is not None:
             facts += [Printed(everything[:, column], count, count) for column, count in enumerate(whole)]
+        for parts, numbers in sums:
+            inside = [place for place, part in zip(everything, rows, strict=True) if part in parts]
+            for column, count in enumerate(_counts(rule, numbers) or ()):
+                facts.append(Printed(np.array([place[column] for place in inside]), count, count))
         if questions:
             self._ask(System(everything.size, facts, self.seconds), questions)
+
+
+def _sums_beside(
+    table: Codes,
+    rows: Mapping[str, printed.Numbers],
+    figures: Mapping[printed.Key, printed.Numbers],
+    companies: Sequence[Mapping[str, str]],
+) -> list[tuple[set[str], printed.Numbers]]:
+    """The parts that a perimeter is made of, with its own total of the same figure: by the list of companies that the
+    release holds. One that is a single part is no sum; ``_beside`` holds the two against each other."""
+    metric, _, basis, quarter, dimension = table
+    if dimension not in ("entity_code", "country_iso2"):
+        return []
+    last = FiscalQuarter.parse(quarter).end.isoformat()
+    there = [
+        company
+        for company in companies
+        if "true" in (company["is_consolidated"].lower(), company["is_parent"].lower())
+        and company["valid_from"] <= last <= (company["valid_to"] or last)
+    ]
+    found = []
+    for perimeter, is_inside in INSIDE.items():
+        total = figures.get((metric, perimeter, basis, quarter, TOTAL, ALL), NOTHING)
+        parts = {company[dimension] for company in there if is_inside(company)}
+        elsewhere = {company[dimension] for company in there if not is_inside(company)}
+        if total[2] is not None and len(parts) > 1 and parts <= rows.keys() and not parts & elsewhere:
+            found.append((parts, total))
+    return found
 
 
 def _sizes(numbers: printed.Numbers) -> Sizes:

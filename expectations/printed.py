@@ -56,6 +56,8 @@ PDF_LINE = re.compile(
 # Beside the figures: what the figures are, who checked and approved them. Their words hold no figure of a part.
 ABOUT = frozenset({"programme.json", "datapackage.json", "manifest.json", "verdict.json", "approval.json"})
 
+ENTITIES = "tables/dim_entity.csv"
+
 Key = tuple[str, ...]
 Numbers = tuple[float | None, float | None, float | None]
 Row = Mapping[str, Any]
@@ -73,6 +75,7 @@ class Found:
     digests: Mapping[str, str]
     contradictions: int  # cells that stand twice in one format, or in two, with different numbers
     before: Mapping[Key, Numbers]  # what a revision says that the release before it printed
+    entities: Sequence[Mapping[str, str]]  # the companies, as the release lists them
 
     @property
     def figures(self) -> dict[Key, Numbers]:
@@ -91,6 +94,7 @@ def read(settings: Settings, folder: Path) -> Found:
     """
     by_format: dict[str, dict[Key, Numbers]] = {}
     before: dict[Key, Numbers] = {}
+    entities: list[dict[str, str]] = []
     digests, contradictions = {}, 0
     for file in sorted(folder.rglob("*")):
         if file.is_dir() and not file.is_symlink():
@@ -109,6 +113,8 @@ def read(settings: Settings, folder: Path) -> Found:
         except Exception:
             # What went wrong may be told in words that hold a value of the file.
             raise Unreadable(name) from None
+        if name == ENTITIES:
+            entities = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
         figures = by_format.setdefault(kind, {})
         for row in rows:
             key, numbers = _figure(row)
@@ -126,7 +132,7 @@ def read(settings: Settings, folder: Path) -> Found:
         for other in kinds[place + 1 :]:
             shared = by_format[kind].keys() & by_format[other].keys()
             contradictions += sum(_disagree(by_format[kind][key], by_format[other][key]) for key in shared)
-    return Found(by_format, digests, contradictions, before)
+    return Found(by_format, digests, contradictions, before, entities)
 
 
 def _figure(row: Row) -> tuple[Key, Numbers]:

@@ -184,8 +184,7 @@ TABLES: dict[str, Published] = {
         ),
         Published("zero_claims", "zero_claims", "Zero-claims with their evidence",
                   "One row per claim and kind of evidence, in the release's quarter.", ("claim", "evidence"),
-                  ("claim", "claim_state", "evidence", "metric_id", "title", "unit", "perimeter", "basis",
-                   "fiscal_quarter", "numerator", "denominator", "value", "display_value", "value_state"),
+                  ("claim", "claim_state", "evidence", *HEADLINE),
                   is_derived=True),
         Published("metric_values", "fct_metric_value", "Metric values",
                   "One row per metric, perimeter, basis, fiscal quarter and cell: totals of every quarter, finer cells "

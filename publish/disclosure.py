@@ -37,6 +37,13 @@ WHOLE = {"dimension": TOTAL, "dimension_value": "ALL"}  # what a row of a table 
 KEPT = frozenset((*CELL, "title", "unit", "target_value", "theme_order", "is_person_count"))
 YEAR_END = 4
 MOST_CASES = 1_000_000  # in one inner cell of a year; more is a fault of the build and no count
+# The perimeters beside the group, as dbt_project/models/intermediate/int_entities_in_perimeter.sql counts them.
+PERIMETERS: dict[str, Callable[[Row], bool]] = {
+    "corp": lambda entity: bool(entity["is_parent"]),
+    "jp": lambda entity: bool(entity["is_parent"] or entity["region"] == "JP"),
+    "emea": lambda entity: bool(entity["region"] == "EMEA"),
+    "au": lambda entity: bool(entity["country_iso2"] == "AU"),
+}
 # Rules of breakdowns that speak of suppliers, customers or audits.
 FIRM_RULES = ("firms", "amounts")
 
@@ -101,7 +108,8 @@ def protect(
             for one in _periods(mine):
                 total = _total_of(tables[name], one[0])
                 beside = _beside(rows, finer[name], one[0], rules.programme)
-                made = _breakdown(one, total, entry, rules, decimals, beside, inner.firms)
+                places = _places(tables.get("dim_entity", ()), one[0], beside)
+                made = _breakdown(one, total, entry, rules, decimals, beside, inner.firms, places)
                 if made and entry.dimension == companies.COMPANY:
                     made = _beside_perimeters(made, one, tables, entry, rules, inner.members)
                 if made:
@@ -309,6 +317,7 @@ def _breakdown(
     decimals: Mapping[str, int],
     beside: Sequence[Row],
     firms: Mapping[tuple[Any, ...], int],
+    places: Sequence[tuple[frozenset[str], Counted]],
 ) -> Rows:
     groups = _merged(rows, entry, rules.programme)
     about = {
@@ -316,7 +325,7 @@ def _breakdown(
         for row in rows
         if (number := firms.get(tuple(row[column] for column in CELL))) is not None
     }
-    hidden = _hidden(groups, entry, rules, _too_near(groups, entry, rules, beside), about)
+    hidden = _hidden(groups, entry, rules, _too_near(groups, entry, rules, beside), about, places)
     if hidden is None:
         return []
     first = total if total is not None else rows[0]
@@ -447,10 +456,12 @@ def _hidden(
     rules: Rules,
     near: Collection[str],
     about: Mapping[str, int],
+    places: Sequence[tuple[frozenset[str], Counted]],
 ) -> set[str] | None:
     """The parts to withhold: too small or too near, and the smallest others until each could be nobody and enough.
 
-    None where parts about firms cannot be made safe so: then none of them is printed. ``about`` says how many firms.
+    Parts of a perimeter that add up to a printed total are among themselves. None where parts about firms, or those of
+    a perimeter, cannot be made safe so: then none of them is printed. ``about`` says how many firms.
     """
     programme, smallest = rules.programme, _smallest(entry, rules)
 
@@ -466,13 +477,51 @@ def _hidden(
         return few or any(count < smallest for count in counts(part))
 
     hidden = {part for part in groups if is_small(part) or part in near}
-    others = sorted(groups.keys() - hidden, key=lambda part: (sum(counts(part)), part))
-    while hidden and others:
-        if len(hidden) > 1 and min(_sums(counts, hidden)) >= smallest:
-            break
-        hidden.add(others.pop(0))
-    unsafe = hidden and (len(hidden) == 1 or min(_sums(counts, hidden)) < smallest)
-    return None if unsafe and entry.rule in FIRM_RULES else hidden
+    known = [inside for inside, total in places if inside <= groups.keys() and _adds_up(groups, inside, total)]
+    apart: dict[tuple[bool, ...], set[str]] = {}
+    for part in groups:
+        apart.setdefault(tuple(part in inside for inside in known), set()).add(part)
+    for parts in apart.values():
+        others = sorted(parts - hidden, key=lambda part: (sum(counts(part)), part))
+        while (gone := parts & hidden) and (len(gone) == 1 or min(_sums(counts, gone)) < smallest):
+            if others:
+                hidden.add(others.pop(0))
+            elif known and len(parts) == 1 and parts in known:
+                break  # it is a perimeter, whose own total is printed, whatever it is
+            elif known or entry.rule in FIRM_RULES:
+                return None
+            else:
+                break
+    return hidden
+
+
+def _adds_up(groups: Mapping[str, Counted], parts: Collection[str], total: Counted) -> bool:
+    together = zip(*(_sizes(groups[part]) for part in parts), strict=True)
+    return [sum(column) for column in together] == list(_sizes(total))
+
+
+def _places(entities: Sequence[Row], part: Row, beside: Sequence[Row]) -> list[tuple[frozenset[str], Counted]]:
+    """The parts of each perimeter whose own total of the same figure is printed: what they add up to is known too."""
+    if part["dimension"] not in ("entity_code", "country_iso2"):
+        return []
+    last = FiscalQuarter.parse(part["fiscal_quarter"]).end
+    there = [
+        row
+        for row in entities
+        if (row["is_consolidated"] or row["is_parent"])
+        and row["valid_from"] <= last
+        and (row["valid_to"] is None or row["valid_to"] >= last)
+    ]
+    found = []
+    for total in beside:
+        inside = PERIMETERS.get(total["perimeter"]) if _is_total(total) and total["value"] is not None else None
+        if inside is None:
+            continue
+        members = frozenset(str(row[part["dimension"]]) for row in there if inside(row))
+        others = {str(row[part["dimension"]]) for row in there if not inside(row)}
+        if members and not members & others:
+            found.append((members, (float(_numerator(total)), total["denominator"])))
+    return found
 
 
 def _sums(counts: Callable[[str], tuple[float, ...]], parts: Iterable[str]) -> list[float]:

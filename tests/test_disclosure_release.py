@@ -8,6 +8,7 @@ import logging
 import re
 import shutil
 import zipfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -770,6 +771,76 @@ def test_a_part_that_lies_by_few_beside_the_total_of_another_perimeter_is_withhe
         hidden = {row["dimension_value"] for row in result.tables["grievance"] if row["value"] is None}
         assert hidden == (set() if stands else {"P", "R"})
         assert attack.attack(settings, [pack(tmp_path / f"{apart}p", result.tables["grievance"])]).stands
+
+
+COMPANIES = {"P": "JP", "Q": "JP", "R": "EMEA", "S": "EMEA", "T": "EMEA", "U": "APAC", "V": "APAC"}
+
+
+def by_company(emea: bool, **workers: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """A figure by company, with its totals of the group and, if asked, of a region; and the list of companies."""
+    entry = {"metric_id": "grv_channel_coverage_rate", "basis": "asof", "fiscal_quarter": str(QUARTER), "value": 1,
+             "perimeter": "grp", "title": "x", "unit": "%", "target_status": "NO_TARGET", "value_state": "MEASURED",
+             "display_value": "x", "target_value": None, "is_person_count": True}  # fmt: skip
+    rows = [entry | {"dimension": "entity_code", "dimension_value": code, "numerator": count, "denominator": count}
+            for code, count in workers.items()]  # fmt: skip
+    whole = {"grp": sum(workers.values()), "emea": sum(workers[code] for code in "RST")}
+    rows += [entry | {"perimeter": where, "dimension": "total", "dimension_value": "ALL", "numerator": count,
+                      "denominator": count} for where, count in whole.items() if emea or where == "grp"]  # fmt: skip
+    companies = [
+        {"entity_code": code, "valid_from": date(2015, 4, 1), "valid_to": None, "region": region, "country_iso2": code,
+         "is_consolidated": True, "is_parent": code == "P"}
+        for code, region in COMPANIES.items()
+    ]  # fmt: skip
+    return rows, companies
+
+
+def pack_of(folder: Path, rows: list[dict[str, Any]], companies: list[dict[str, Any]]) -> Path:
+    folder = pack(folder, rows)
+    (folder / "tables").mkdir()
+    with (folder / "tables" / "dim_entity.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, companies[0].keys())
+        writer.writeheader()
+        writer.writerows(companies)
+    return folder
+
+
+@pytest.mark.parametrize("emea", [True, False])
+def test_several_parts_beside_the_total_of_their_region_tell_of_no_small_one(tmp_path: Path, emea: bool) -> None:
+    """Two companies of two regions may protect each other, until the total of one region gives one of them back."""
+    settings = settings_at(tmp_path)
+    workers = {"P": 1000, "Q": 300, "R": 200, "S": 150, "T": 55, "U": 90, "V": 54}
+    rows, companies = by_company(emea, **workers)
+    naive = [row | dict.fromkeys(("numerator", "denominator", "value")) if row["dimension_value"] in "TV" else row
+             for row in rows]  # fmt: skip
+    found = attack.attack(settings, [pack_of(tmp_path / "naive", naive, companies)])
+    assert found.broken == ({attack.FOUND: 1} if emea else {})
+    rules = disclosure.Rules(PLAN, b"k" * 32, below=55)  # so that one company is too small
+    result = disclosure.protect(
+        {"grievance": rows, "metric_values": [], "dim_entity": companies}, disclosure.Inner([]), QUARTER, rules
+    )
+    printed_rows = result.tables["grievance"]
+    hidden = {row["dimension_value"] for row in printed_rows if row["value"] is None}
+    assert hidden == ({"U", "V"} if emea else {"T", "V"})
+    assert attack.attack(settings, [pack_of(tmp_path / "own", printed_rows, companies)]).stands
+
+
+def test_a_breakdown_that_no_choice_makes_safe_beside_a_region_is_not_printed(tmp_path: Path) -> None:
+    """One company alone lies outside the region: the two totals tell it, so the parts are not given at all."""
+    settings = settings_at(tmp_path)
+    rows, companies = by_company(True, P=1000, R=200, S=150, T=60)
+    companies = [company for company in companies if company["entity_code"] in "PRST"]
+    rows = [row | ({"numerator": 52, "denominator": 52} if row["dimension_value"] == "P" else {}) for row in rows]
+    next(row for row in rows if row["perimeter"] == "grp" and row["dimension"] == "total").update(
+        numerator=462, denominator=462
+    )
+    rules = disclosure.Rules(PLAN, b"k" * 32, below=55)
+    result = disclosure.protect(
+        {"grievance": rows, "metric_values": [], "dim_entity": companies}, disclosure.Inner([]), QUARTER, rules
+    )
+    assert {row["dimension"] for row in result.tables["grievance"]} == {"total"}
+    naive = [row | dict.fromkeys(("numerator", "denominator", "value")) if row["dimension_value"] in "PT" else row
+             for row in rows]  # fmt: skip
+    assert attack.FOUND in attack.attack(settings, [pack_of(tmp_path / "naive", naive, companies)]).broken
 
 
 @pytest.mark.parametrize(

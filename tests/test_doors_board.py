@@ -119,6 +119,10 @@ def good_tables() -> Tables:
         }
         for row in headline
     ]  # fmt: skip
+    tables["zero_claims"] = [
+        headline_of(ZERO, QUARTER) | {"claim": "FORCED_LABOUR_TRAFFICKING", "claim_state": "ZERO", "evidence": what}
+        for what in ("REPORTS", "CATEGORISED")
+    ]
     tables["dim_quarter"] = [{"fiscal_quarter": str(BEFORE)}, {"fiscal_quarter": str(QUARTER)}]
     tables["dim_entity"] = [{"entity_code": "E001"}]
     # Every table has rows of its own, so that an edit of one leaves the others as they are.
