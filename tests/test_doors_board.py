@@ -120,7 +120,7 @@ def good_tables() -> Tables:
         for row in headline
     ]  # fmt: skip
     tables["zero_claims"] = [
-        headline_of(ZERO, QUARTER) | {"claim": "FORCED_LABOUR_TRAFFICKING", "claim_state": "ZERO", "evidence": what}
+        headline_of(ZERO, QUARTER) | {"claim": "CHILD_LABOUR", "claim_state": "PROVISIONAL", "evidence": what}
         for what in ("REPORTS", "CATEGORISED")
     ]
     tables["dim_quarter"] = [{"fiscal_quarter": str(BEFORE)}, {"fiscal_quarter": str(QUARTER)}]
