@@ -8,7 +8,7 @@ from __future__ import annotations
 from ingest.contract import Column, Contract, sql_format
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
-_INTEGER = "-?(0|[1-9][0-9]*)"
+_INTEGER = "-?(0|[1-9][0-9]*)"  # the whole part of every number: "007" is a code and no number
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _INSTANT = r"\d{4}-\d{2}-\d{2}T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?"
 _OFFSET = r"(Z|[+-](0\d|1[0-4]):[0-5]\d)"
@@ -64,8 +64,7 @@ def proofs(contract: Contract, *, may_have_outer_space: bool) -> list[str]:
             case "BIGINT" | "INTEGER":
                 held += [f"{value} is not null", f"{cell} = {value}::varchar or {_like(cell, _INTEGER)}"]
             case "DECIMAL":
-                fraction = f"([.][0-9]{{1,{column.decimals}}})?" if column.decimals else ""
-                slow = _like(cell, f"-?[0-9]+{fraction}")
+                slow = _like(cell, _INTEGER + _fraction(column))
                 held += [f"{value} is not null", f"{cell} = {value}::varchar or {slow}"]
             case _:
                 is_day = column.kind == "DATE"
@@ -133,7 +132,7 @@ def wrongs_of(column: Column, cell: str) -> list[tuple[str, str]]:
         case "DOUBLE":
             significant = f"length(ltrim(translate(split_part(lower({cell}), 'e', 1), '-.', ''), '0'))"
             return [
-                ("not_a_number", _unlike(cell, "-?[0-9]+([.][0-9]+)?" + _exponent(column))),
+                ("not_a_number", _unlike(cell, _INTEGER + "([.][0-9]+)?" + _exponent(column))),
                 ("too_many_decimals", f"{significant} > {_DIGITS_OF_A_DOUBLE}"),
                 ("out_of_range", f"try_cast({cell} as double) is null and {cell} is not null"),
                 ("out_of_range", f"isinf(try_cast({cell} as double))"),
@@ -164,21 +163,25 @@ def text(value: str) -> str:
 def _decimal(column: Column, cell: str) -> list[tuple[str, str]]:
     value = f"try_cast({cell} as {column.physical_type})"
     out_of_range = ("out_of_range", f"{value} is null and {cell} is not null")
-    fraction = f"([.][0-9]{{1,{column.decimals}}})?" if column.decimals else ""
     if not column.may_have_exponent:
         return [
-            ("not_a_number", _unlike(cell, "-?[0-9]+([.][0-9]+)?")),
-            ("too_many_decimals", _unlike(cell, f"-?[0-9]+{fraction}")),
+            ("not_a_number", _unlike(cell, _INTEGER + "([.][0-9]+)?")),
+            ("too_many_decimals", _unlike(cell, _INTEGER + _fraction(column))),
             out_of_range,
         ]
     # With an exponent, what the type would round away shows in the widest decimal.
     wide = f"try_cast({cell} as decimal(38, {min(37, column.decimals + 12)}))"
     return [
-        ("not_a_number", _unlike(cell, "-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]{1,2})?")),
+        ("not_a_number", _unlike(cell, _INTEGER + "([.][0-9]+)?([eE][+-]?[0-9]{1,2})?")),
         ("too_many_decimals", f"{wide} <> {value} or ({wide} = 0 and regexp_matches({cell}, '^-?0*[.]?0*[1-9]'))"),
         out_of_range,
         ("too_many_decimals", f"{wide} is null and {cell} is not null"),
     ]
+
+
+def _fraction(column: Column) -> str:
+    """The digits after the point that the type keeps; zeros beyond them are no value that could be lost."""
+    return f"([.]([0-9]{{1,{column.decimals}}}0*|0+))?" if column.decimals else "([.]0+)?"
 
 
 def _moment_wrongs(column: Column, cell: str) -> list[tuple[str, str]]:

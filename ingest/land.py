@@ -37,6 +37,18 @@ IN_TRANSIT = (".part", ".partial", ".filepart", ".tmp", ".crdownload")
 MAX_SENT_BYTES = 1 << 34  # a file as sent
 MAX_MANIFEST_BYTES = 1 << 16
 _BLOCK = 1 << 18  # read at a time: a file's size takes no memory
+ENTRIES = (
+    "source_system",
+    "extract_ts",
+    "as_of_date",
+    "sha256",
+    "bytes",
+    "rows",
+    "schema_version",
+    "delivery",
+    "coverage",
+    "control_totals",
+)  # of a manifest
 COVERAGES = ("full", "delta")  # every record there is, or what changed; a snapshot is always full
 
 
@@ -49,6 +61,10 @@ class _Found:
     modified: str
     is_file: bool
     open: Callable[[], AbstractContextManager[BinaryIO]]
+
+
+class _DoubledEntryError(ValueError):
+    """A manifest says one thing twice, perhaps in two ways."""
 
 
 class _ChangedWhileReadError(Exception):
@@ -132,7 +148,7 @@ def held_to_manifest(
         raise _broken_manifest("a manifest that cannot be read", "a JSON object in UTF-8") from None
     _hold_to(sent, promised, replace(found, size=size), sha256, settings.now(), settings.timezone)
     unproven = [] if "sha256" in sent else ["the manifest names no sha256: whether the bytes are the sender's is open"]
-    return sent, unproven
+    return sent, unproven + _unknown(sent)
 
 
 def _take(settings: Settings, found: _Found, manifest: _Found | None) -> dict[str, Any]:
@@ -214,6 +230,7 @@ def _receipt(
             warnings.append("the manifest's extract_ts is later than the moment of landing")
         if "sha256" not in sent:
             warnings.append("the manifest names no sha256: whether the bytes are the sender's cannot be proven")
+        warnings += _unknown(sent)
     source_system = sent.get("source_system") if sent else None
     is_sample = source_system is not None and source_system.startswith("SAMPLE")
     if is_sample and not settings.is_sample:
@@ -248,8 +265,10 @@ def _manifest(found: _Found) -> dict[str, Any]:
         raise _broken_manifest(f"a manifest of {found.size} bytes", f"at most {MAX_MANIFEST_BYTES} bytes")
     content = _read(found, MAX_MANIFEST_BYTES)
     try:
-        sent = json.loads(content)
+        sent = json.loads(content, object_pairs_hook=_each_once)
         store.canonical_json(sent)  # what cannot be written to the receipt is refused here
+    except _DoubledEntryError:
+        raise _broken_manifest("an entry that the manifest has twice", "each entry once") from None
     except (ValueError, RecursionError):
         sent = None
     if not isinstance(sent, dict):
@@ -263,6 +282,19 @@ def _manifest(found: _Found) -> dict[str, Any]:
     if not isinstance(sent.get("control_totals", {}), dict):
         raise _broken_manifest("control_totals is not an object", "control_totals as column name to sum")
     return sent
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _DoubledEntryError
+    return found
+
+
+def _unknown(sent: Mapping[str, Any]) -> list[str]:
+    """A warning if the manifest has entries that nothing is held to; a misspelled one would promise nothing unseen."""
+    count = len(sent.keys() - set(ENTRIES))
+    return [f"the manifest has {count} unknown entries, which prove nothing: known are {', '.join(ENTRIES)}"][:count]
 
 
 def _hold_to(

@@ -8,6 +8,7 @@ leading zeros of a number format not at all. What cannot be read exactly is a fa
 from __future__ import annotations
 
 import csv
+import math
 import re
 import zipfile
 from array import array
@@ -32,6 +33,7 @@ _LITERAL = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|_.')
 _DATE_FORMATS = {*range(14, 23), *range(27, 37), 45, 46, 47, *range(50, 59)}
 _DAY_ZERO = datetime(1899, 12, 30)
 _DAY_ZERO_1904 = datetime(1904, 1, 1)
+_OTHERWISE = "otherwise"  # a style that shows a number as a text which stands nowhere in the file
 _DAMAGED = "\0"  # stands for a cell that has no exact value
 
 
@@ -40,7 +42,7 @@ class _Book:
     """What the cells of a workbook refer to."""
 
     strings: list[str] = field(default_factory=list)
-    styles: list[str] = field(default_factory=list)  # by style: "date", the zeros of a number format, or ""
+    styles: list[str] = field(default_factory=list)  # by style: "date", _OTHERWISE, the zeros of a number format, or ""
     day_zero: datetime = _DAY_ZERO
 
 
@@ -270,7 +272,11 @@ def _digits(text: str, style: str) -> str:
     value = float(text)
     if abs(value) >= 1e15:
         return _DAMAGED + text
+    if style == _OTHERWISE:
+        return _DAMAGED + text
     shown = f"{value:.15g}"
+    if abs(float(shown) - value) > 2 * math.ulp(value):
+        return _DAMAGED + text  # a value of its own, and no trace of arithmetic in binary
     if "e" in shown:
         shown = f"{value:.30f}".rstrip("0").rstrip(".") if abs(value) > 1e-12 else _DAMAGED + text
     if style and value >= 0 and shown.isdigit():
@@ -361,6 +367,9 @@ def _style(number: str, formats: dict[str, str]) -> str:
     bare = _LITERAL.sub("", code.split(";")[0])
     if re.search("[yYmMdDhHsSeEgG年月日]", bare) and not re.search("[0#?]", bare.replace("ss.0", "")):
         return "" if bare.lower() == "general" else "date"
+    shown = re.sub(r"\[[^\]]*\]|_.", "", code.split(";")[0])
+    if _ZEROS.fullmatch(bare.strip()) and not _ZEROS.fullmatch(shown.strip()):
+        return _OTHERWISE
     return bare if _ZEROS.fullmatch(bare) else ""
 
 

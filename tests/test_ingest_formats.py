@@ -255,6 +255,7 @@ def book_of(change: Callable[[Any], None], rows: list[list[str]] | None = None) 
         ("F4", 12345678901234567, {"damaged_cell": 1}),
         ("C4", 1.005, {"too_many_decimals": 1}),
         ("C4", 1e20, {"damaged_cell": 1}),
+        ("C4", 1234567890123.456, {"damaged_cell": 1}),
         ("B4", datetime(2023, 1, 1, 9), {"not_a_date": 1}),
         ("B4", 45000, {"not_a_date": 1}),
         ("D4", 1, {"not_a_boolean": 1}),
@@ -296,6 +297,17 @@ def test_leading_zeros_furigana_and_the_1904_calendar_are_read_as_a_person_sees_
     _, loaded, _ = alone(tmp_path / "1904", calendar, contract_file(tmp_path), "a.xlsx")
     assert (loaded[0]["day"] - date.fromisoformat(records()[0][1])).days == 1462
     assert numbers.is_date_format("yyyy-mm-dd")
+
+
+@pytest.mark.parametrize("form", ['"S-"000', r"\S000", '000" kg"'])
+def test_a_number_that_its_format_shows_as_another_text_is_quarantined(tmp_path: Path, form: str) -> None:
+    def labeled(sheet: Any) -> None:
+        sheet["F2"], sheet["F2"].number_format = 7, form
+        sheet["F3"], sheet["F3"].number_format = 7, "[Red]000"
+
+    receipt, loaded, _ = alone(tmp_path / "sent", book_of(labeled), contract_file(tmp_path), "a.xlsx")
+    assert receipt["reasons"] == {"damaged_cell": 1}
+    assert (len(loaded), loaded[0]["place"]) == (11, "007")
 
 
 def test_a_header_is_searched_and_sheets_are_chosen_only_as_the_contract_says(tmp_path: Path) -> None:

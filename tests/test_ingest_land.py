@@ -190,10 +190,20 @@ def test_a_manifest_that_does_not_hold_refuses_the_file(settings: Settings, prom
     assert not list(settings.place("landed").glob("hr/*/*"))
 
 
-@pytest.mark.parametrize("manifest", [b"", b"[]", b"\xff", b"[" * 50_000, b" " * (MAX_MANIFEST_BYTES + 1)])
+@pytest.mark.parametrize(
+    "manifest", [b"", b"[]", b"\xff", b"[" * 50_000, b'{"rows": 1, "rows": 2}', b" " * (MAX_MANIFEST_BYTES + 1)]
+)
 def test_a_manifest_that_cannot_be_read_refuses_the_file(settings: Settings, manifest: bytes) -> None:
     send(settings, "hr/entity/a.csv", ENTITY + ROW, manifest)
     assert len(refusals(land(settings))) == 1
+
+
+def test_an_entry_of_a_manifest_that_nothing_is_held_to_is_warned_of(settings: Settings) -> None:
+    send(settings, "hr/entity/a.csv", ENTITY + ROW, manifest_of(ENTITY + ROW, rowz=5))
+    send(settings, "hr/entity/b.csv", ENTITY + ROW + ROW, manifest_of(ENTITY + ROW + ROW))
+    warned, quiet = land(settings)
+    assert [warning for warning in warned["warnings"] if "1 unknown entries" in warning]
+    assert not [warning for warning in quiet["warnings"] if "unknown" in warning]
 
 
 def test_a_manifest_may_speak_of_the_day_it_was_made(settings: Settings) -> None:
