@@ -42,7 +42,10 @@ class ExpectFewRecordsInQuarantine(ExpectColumnValuesToBeBetween):
     """A delivery of which many records broke the contract would give figures about the rest."""
 
     column: str = "quarantined_share"
-    next_step: ClassVar[str] = "Read the reasons in the load receipt, have the sender mend them and deliver again."
+    next_step: ClassVar[str] = (
+        "Read the reasons in the load receipt, have the sender mend them and deliver again. "
+        "The share is of the records in, or of the threshold's least_records if they are fewer."
+    )
 
 
 class ExpectNoRecordInQuarantine(ExpectColumnValuesToBeBetween):

@@ -48,6 +48,7 @@ ENTRIES = (
     "delivery",
     "coverage",
     "control_totals",
+    "contact",
 )  # of a manifest
 COVERAGES = ("full", "delta")  # every record there is, or what changed; a snapshot is always full
 

@@ -200,7 +200,7 @@ def test_a_manifest_that_cannot_be_read_refuses_the_file(settings: Settings, man
 
 def test_an_entry_of_a_manifest_that_nothing_is_held_to_is_warned_of(settings: Settings) -> None:
     send(settings, "hr/entity/a.csv", ENTITY + ROW, manifest_of(ENTITY + ROW, rowz=5))
-    send(settings, "hr/entity/b.csv", ENTITY + ROW + ROW, manifest_of(ENTITY + ROW + ROW))
+    send(settings, "hr/entity/b.csv", ENTITY + ROW + ROW, manifest_of(ENTITY + ROW + ROW, contact="SAMPLE"))
     warned, quiet = land(settings)
     assert [warning for warning in warned["warnings"] if "1 unknown entries" in warning]
     assert not [warning for warning in quiet["warnings"] if "unknown" in warning]

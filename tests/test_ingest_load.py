@@ -712,6 +712,25 @@ def test_a_file_refused_under_an_older_contract_is_tried_again_under_the_new_one
     assert load(settings) == []
 
 
+def test_a_file_loaded_under_an_older_contract_is_read_by_the_new_one_when_it_is_sent_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = ENTITY_TABLE.replace(b"JP", b"Nippon")
+    before = loaded(settings, "hr/entity/a.csv", content, manifest_of(content))
+    assert before["loaded"] == 0
+    old = contract("hr", "entity")
+    free = tuple(
+        replace(column, codes=(), pattern=None) if column.name in ("region", "country_iso2") else column
+        for column in old.columns
+    )
+    mended = {**contracts(), ("hr", "entity"): replace(old, columns=free, digest="new")}
+    monkeypatch.setattr(contracts_module, "contracts", lambda: mended)
+    assert load(settings) == []
+    again = loaded(settings, "hr/entity/a.csv", content, manifest_of(content, extract_ts="2023-04-05T03:00:00+09:00"))
+    assert (again["loaded"], again["records_in"]) == (before["records_in"], before["records_in"])
+    assert again["extract_id"] != before["extract_id"]
+
+
 def test_landed_bytes_that_changed_stop_the_load_after_the_others(settings: Settings) -> None:
     send(settings, "hr/entity/a.csv", ENTITY_TABLE)
     [landed] = land(settings)
