@@ -426,10 +426,12 @@ def mended(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
         settings,
         "register",
         "ohs_selfcheck",
-        "select 'OH-1' as record_id, date '2023-02-01' as recorded_on, 'OFFICE' as recorded_by, 'HEAD' as approved_by,"
+        "select 'OH-' || entity_code as record_id, date '2023-02-01' as recorded_on, 'OFFICE' as recorded_by,"
+        " 'HEAD' as approved_by,"
         " * exclude (record_id, recorded_on, recorded_by, approved_by, entity_code, opened_on, submitted_on,"
         " _extract_id, _row_number, _known_at, _as_of_date), entity_code, opened_on, submitted_on,"
-        " '' as _extract_id, 1 as _row_number, timestamp '2023-04-01' as _known_at, date '2023-03-31' as _as_of_date"
+        " '' as _extract_id, if(entity_code = 'E001', 1, 2) as _row_number,"
+        " timestamp '2023-04-01' as _known_at, date '2023-03-31' as _as_of_date"
         " from (select * exclude (entity_code, opened_on, submitted_on) from delivered) right join"
         " (values ('E001', date '2023-02-01', date '2023-03-31'), ('E002', date '2023-02-01', null))"
         " as checks (entity_code, opened_on, submitted_on) on true",

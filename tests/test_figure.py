@@ -63,7 +63,7 @@ def test_the_rows_behind_a_figure_add_up_to_it(sample: Built) -> None:
         for numerator, denominator, adds_to_numerator, adds_to_denominator, rows, keys, parts in sums:
             assert rows == keys == parts
             if adds_to_numerator is not None:
-                assert (pytest.approx(adds_to_numerator), adds_to_denominator) == (numerator, denominator)
+                assert pytest.approx((adds_to_numerator, adds_to_denominator)) == (numerator, denominator)
                 declared += 1
     assert declared > 50
 

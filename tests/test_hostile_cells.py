@@ -125,14 +125,14 @@ def value_of(name: str, cell: str) -> Any:
             moment -= timedelta(hours=hours, minutes=minutes) * (1 if offset[0] == "+" else -1)
         return in_years(moment)
     if name == "amount":
-        must(re.fullmatch(r"-?[0-9]+([.][0-9]{1,2})?", cell) and abs(Decimal(cell)) < 10**10)
+        must(re.fullmatch(r"-?(0|[1-9][0-9]*)([.][0-9]{1,2}0*)?", cell) and abs(Decimal(cell)) < 10**10)
         return Decimal(cell).quantize(Decimal("0.01")) + 0
     if name in ("whole", "small"):
         must(re.fullmatch("-?(0|[1-9][0-9]*)", cell))
         must(-(2**63) <= int(cell) < 2**63 and (name == "whole" or -5 <= int(cell) <= 100))
         return int(cell)
     if name == "ratio":
-        must(re.fullmatch(r"-?[0-9]+([.][0-9]+)?", cell) and len(cell.lstrip("-0.").replace(".", "")) <= 15)
+        must(re.fullmatch(r"-?(0|[1-9][0-9]*)([.][0-9]+)?", cell) and len(cell.lstrip("-0.").replace(".", "")) <= 15)
         return float(cell)
     if name == "tags":
         must(all(item and is_bare(item) for item in cell.split(";")))
