@@ -106,11 +106,11 @@ class Mailbox(socketserver.StreamRequestHandler):
 
 
 @contextmanager
-def serving(server: socketserver.BaseServer) -> Iterator[int]:
+def serving(server: socketserver.TCPServer) -> Iterator[int]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield int(server.server_address[1])  # type: ignore[index]  # an address of the internet is a pair
+        yield server.socket.getsockname()[1]
     finally:
         server.shutdown()
         server.server_close()
@@ -162,7 +162,9 @@ def test_a_mail_tells_that_a_candidate_waits_and_holds_no_figure(
     )
     mail = email.message_from_bytes(content, policy=email.policy.default)
     assert mail["subject"] == "SAMPLE: FY2023-Q4 waits for a decision"
-    text = mail.get_body().get_content()  # type: ignore[union-attr]  # a mail has a body
+    body = mail.get_body()
+    assert body is not None
+    text = body.get_content()
     digest = candidate.current(settings, QUARTER)[1]["candidate_digest"]
     assert f"/releases/candidates/FY2023-Q4/{digest}/" in text
     assert "Due by 2023-04-28" in text

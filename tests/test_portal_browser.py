@@ -192,7 +192,9 @@ def decided(live: Live, sample: Built) -> Live:
     way = f"{live.url}/candidates/{Q4}/{record['candidate_digest']}/"
     with live.context("reader") as reader:
         sheet = reader.new_page()
-        assert sheet.goto(way).status == 403  # type: ignore[union-attr]  # a navigation always has an answer
+        answer = sheet.goto(way)
+        assert answer is not None
+        assert answer.status == 403
         assert "Your role does not let you read this." in sheet.inner_text("main, header")
         sheet.goto(f"{live.url}/?lang=en")
         assert "Candidate" not in sheet.inner_text("body")
