@@ -22,8 +22,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """The sample year, built; nobody changes it."""
-    return build_of_the_sample_year(tmp_path_factory.mktemp("sample"))
+    """The sample year, built once for all processes of the tests; nobody changes it."""
+    own = tmp_path_factory.getbasetemp()
+    return build_of_the_sample_year((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "sample")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,10 +19,11 @@ import duckdb
 from pipeline import store
 from pipeline.database import connect
 from pipeline.quarter import FiscalQuarter
-from pipeline.settings import Settings
+from pipeline.settings import PROJECT, Settings
 
 Q4 = FiscalQuarter(2023, 4)
 Rows = list[tuple[Any, ...]]
+WHOLE = ("board_*.sql", "fct_*.sql", "int_*.sql")  # dbt's tests of more than staging
 
 
 @dataclass(frozen=True)
@@ -104,21 +108,40 @@ class Workshop:
             self.connection.execute("rollback")
 
 
-def build_of_the_sample_year(folder: Path) -> Built:
-    """Landed, loaded, checked and built in a data folder of its own."""
-    from dbt_project.build import build, quarters_to_build
-    from expectations.extract_door import check_extracts
-    from ingest.land import land
-    from ingest.load import load
-    from samples.write import write_samples
+def hrdd(data: Path, *arguments: str, settings: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, as a person does."""
+    environment = os.environ | {"HRDD_SETTINGS": str(settings or PROJECT / "samples" / "settings.toml")}
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "--data", str(data), *arguments],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
-    settings = Settings.load(data=folder)
-    write_samples(settings)
-    land(settings)
-    load(settings)
-    check_extracts(settings)
-    assert quarters_to_build(settings) == [Q4]
-    return Built(settings, build(settings, Q4))
+
+def taken(data: Path, *commands: list[str]) -> None:
+    """One command after the other over a data folder; each has to succeed."""
+    for arguments in commands:
+        done = hrdd(data, *arguments)
+        assert done.returncode == 0, done.stderr
+
+
+def build_of_the_sample_year(data: Path) -> Built:
+    """Landed, loaded, checked and built by hand; who comes while another process is at it gets what that one made."""
+    settings = Settings.load(data=data)
+    with store.alone(data.with_suffix(".lock")):
+        if not settings.place("builds").exists():
+            taken(data, ["sample"], ["land"], ["load"], ["check"], ["build", str(Q4)])
+    [finished] = settings.place("builds", str(Q4)).glob("*/build.json")
+    return Built(settings, store.read_json(finished))
+
+
+def staging_alone(folder: Path) -> Path:
+    """dbt's project with nothing but its staging models, of which dbt makes far less work than of the whole."""
+    beyond = ("intermediate", "marts", "own", "seeds", "declared", "*.py", "__pycache__", "_singular*", *WHOLE)
+    return shutil.copytree(PROJECT / "dbt_project", folder, ignore=shutil.ignore_patterns(*beyond))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from fault_corpus import contract_file, records, written
+from sample_year import Built, hrdd, taken
 
 from ingest.contract import contracts
 from pipeline.settings import PROJECT
@@ -21,34 +22,12 @@ from pipeline.settings import PROJECT
 QUARTER = "FY2023-Q4"
 
 
-def hrdd(data: Path, *arguments: str, settings: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own, as a person does."""
-    environment = os.environ | {"HRDD_SETTINGS": str(settings or PROJECT / "samples" / "settings.toml")}
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", "--data", str(data), *arguments],
-        cwd=PROJECT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
-def waiting(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder whose candidate passed the board door and waits for a decision."""
+def waiting(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose candidate passed the board door and waits for a decision; every step was a command."""
     data = tmp_path_factory.mktemp("waiting") / "data"
-    for arguments in (
-        ["sample"],
-        ["land"],
-        ["load"],
-        ["check"],
-        ["build", QUARTER],
-        ["prepare", QUARTER],
-        ["check", QUARTER],
-    ):
-        done = hrdd(data, *arguments)
-        assert done.returncode == 0, done.stderr
+    shutil.copytree(sample.settings.data, data, symlinks=True)
+    taken(data, ["prepare", QUARTER], ["check", QUARTER])
     return data
 
 

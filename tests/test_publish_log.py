@@ -18,14 +18,21 @@ from publish import chain, keys, release, statement, transparency
 from publish.verify import verify
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Three releases: two of one quarter, one of the next."""
-    settings = settings_at(tmp_path / "data")
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Three releases: two of one quarter, one of the next. Nobody changes them."""
+    settings = settings_at(tmp_path_factory.mktemp("kept"))
     released(settings)
     released(settings, "b2", LATER)
     released(settings, "b3", QUARTER, shift=1)
     return settings
+
+
+@pytest.fixture
+def settings(kept: Settings, tmp_path: Path) -> Settings:
+    """A copy of them, to be changed at will."""
+    shutil.copytree(kept.data, tmp_path / "data", symlinks=True)
+    return settings_at(tmp_path / "data")
 
 
 def home(settings: Settings) -> Path:
