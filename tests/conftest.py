@@ -10,9 +10,20 @@ from collections.abc import Iterator
 import pytest
 from sample_year import Built, Workshop, build_of_the_sample_year, workshop_of
 
+LONGEST = ("test_end_to_end", "test_server")
 HOME = tempfile.mkdtemp(prefix="airflow-of-tests-")
 os.environ["AIRFLOW_HOME"] = HOME
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: the tests of Airflow wait as long as they compute."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that none of them is left alone at the end."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,7 @@ PERIMETERS = {"corp": ["E001"], "jp": ["E001", "E002", "E004"], "grp": ["E001", 
 TRAINING = "trn_bhr_completion_rate"
 CELLS = {"A": 0, "B": 1, "C": 4, "D": 5, "E": 99}
 
+USUAL = tempfile.TemporaryDirectory(prefix="candidates-of-tests-")  # goes away with the process
 PASSAGE = ["sup_rate", "GRI", "Topic Standards", "414-2", "PARTIAL", "2018-07-01", None, "Under revision"]
 NOBODY = (1900, 1, "NOT_HR", "UNKNOWN", "NAMED", 0)
 
@@ -121,11 +125,27 @@ def finished_build(
     return build_id
 
 
+def made(settings: Settings, build_id: str = "b1", quarter: FiscalQuarter = QUARTER, **build: Any) -> dict[str, Any]:
+    """Build and prepare; the candidate's record."""
+    return candidate.prepare_build(settings, quarter, finished_build(settings, build_id, quarter, **build))
+
+
+@cache
+def _usual() -> Path:
+    """A data folder with the usual candidate of the sample installation; it stays as it is."""
+    made(settings_at(Path(USUAL.name)))
+    return Path(USUAL.name)
+
+
 def prepared(
     settings: Settings, build_id: str = "b1", quarter: FiscalQuarter = QUARTER, **build: Any
 ) -> dict[str, Any]:
-    """Build and prepare; the candidate's record."""
-    return candidate.prepare_build(settings, quarter, finished_build(settings, build_id, quarter, **build))
+    """Build and prepare; the candidate's record. The usual one, in an empty folder, is made once and copied."""
+    usual = (settings, build_id, quarter, build) == (settings_at(settings.data), "b1", QUARTER, {})
+    if not usual or any(settings.data.glob("*")):
+        return made(settings, build_id, quarter, **build)
+    shutil.copytree(_usual(), settings.data, symlinks=True, dirs_exist_ok=True)
+    return candidate.current(settings, quarter)[1]
 
 
 def checked(settings: Settings, quarter: FiscalQuarter = QUARTER, **changes: Any) -> dict[str, Any]:

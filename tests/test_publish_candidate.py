@@ -16,7 +16,7 @@ import duckdb
 import openpyxl
 import pypdf
 import pytest
-from publish_build import HOSTILE, QUARTER, finished_build, prepared, settings_at
+from publish_build import HOSTILE, QUARTER, finished_build, made, prepared, settings_at
 
 from expectations import printed
 from pipeline import store
@@ -413,7 +413,7 @@ def test_the_headline_table_has_the_promised_columns(files: Path) -> None:
 
 
 def test_the_same_build_gives_the_same_bytes_in_another_place(tmp_path: Path) -> None:
-    one, other = prepared(settings_at(tmp_path / "one")), prepared(settings_at(tmp_path / "other"))
+    one, other = made(settings_at(tmp_path / "one")), made(settings_at(tmp_path / "other"))
     assert one["files"] == other["files"]
     assert one["candidate_digest"] == other["candidate_digest"] == store.digest_of(one["files"])
 
