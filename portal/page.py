@@ -25,7 +25,7 @@ from events.standing import RELEASED, standing, standings
 from pipeline.errors import HrddError
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
-from portal.compare import compare
+from portal.compare import Changes, compare
 from portal.shelf import BeingVerified, Pack, Shelf, candidate, prove, proven
 from publish import feed, page, viewings
 from publish.board import Board, Row
@@ -82,8 +82,7 @@ def home(request: Request, user: GetUserDep) -> Response:
     latest = newest[max(newest)] if newest else None
     given = asked.frame(settings, signed_in=user.get_name())
     if latest:
-        name = f"{PREFIX}/{latest.name}/"
-        given |= asked.context(latest, name) | {"live": True}
+        given |= asked.context(latest)
     waiting = [now for now in standings(settings) if now.stage != RELEASED] if _decides(user) else []
     return asked.page(
         "home.html",
@@ -101,13 +100,10 @@ def waiting_candidate(request: Request, user: GetUserDep, quarter: str, digest: 
     """A candidate: its figures, what warned, what it changes, and the way to Airflow's own page of decisions."""
     settings, asked = Settings.load(), _Asked(request)
     pack = _candidate(settings, user, quarter, digest)
-    now, board = standing(settings, pack.quarter), pack.board()
-    lying = proven(settings)
-    last = lying.releases and (lying.newest().get(pack.quarter) or lying.newest()[max(lying.newest())])
-    given = asked.context(pack, f"{PREFIX}/candidates/{quarter}/{digest}/")
+    now = standing(settings, pack.quarter)
     return asked.page(
         "candidate.html",
-        given,
+        asked.context(pack),
         pack=pack,
         stage=now.stage if now else "unchecked",
         warnings=[
@@ -115,7 +111,7 @@ def waiting_candidate(request: Request, user: GetUserDep, quarter: str, digest: 
             for check in pack.verdict.get("checks", ())
             if check.get("loudness") == "warn" and check.get("status") != "passed"
         ],
-        changes=compare(last, board, asked.words) if last else None,
+        changes=_changes(settings, pack, asked),
         decide=DECIDE,
     )
 
@@ -125,15 +121,12 @@ def candidate_figure(request: Request, user: GetUserDep, quarter: str, digest: s
     """One figure of a candidate."""
     settings, asked = Settings.load(), _Asked(request)
     pack = _candidate(settings, user, quarter, digest)
-    given = asked.context(pack, f"{PREFIX}/candidates/{quarter}/{digest}/")
-    lying = proven(settings)
-    last = lying.releases and (lying.newest().get(pack.quarter) or lying.newest()[max(lying.newest())])
     return asked.page(
         "figure.html",
-        given,
+        asked.context(pack),
         pack=pack,
         row=_figure(pack.board(), metric_id),
-        changes=compare(last, pack.board(), asked.words) if last else None,
+        changes=_changes(settings, pack, asked),
         is_candidate=True,
     )
 
@@ -143,8 +136,7 @@ def candidate_theme(request: Request, user: GetUserDep, quarter: str, digest: st
     """Every figure of a theme of a candidate."""
     settings, asked = Settings.load(), _Asked(request)
     pack = _candidate(settings, user, quarter, digest)
-    given = asked.context(pack, f"{PREFIX}/candidates/{quarter}/{digest}/")
-    return asked.page("theme.html", given, pack=pack, theme=_theme(theme), is_candidate=True)
+    return asked.page("theme.html", asked.context(pack), pack=pack, theme=_theme(theme), is_candidate=True)
 
 
 @app.get("/candidates/{quarter}/{digest}/{path:path}", dependencies=INSIDER)
@@ -178,7 +170,7 @@ def release(request: Request, quarter: str, revision: str) -> Response:
     settings, asked = Settings.load(), _Asked(request)
     lying = proven(settings)
     pack = _release(lying, quarter, revision)
-    return asked.page("release_page.html", asked.context(pack, f"{PREFIX}/{pack.name}/"), **_around(lying, pack))
+    return asked.page("release_page.html", asked.context(pack), **_around(lying, pack))
 
 
 @app.get("/{quarter}/{revision}/figures/{metric_id}", dependencies=READER)
@@ -191,7 +183,7 @@ def figure(request: Request, quarter: str, revision: str, metric_id: str) -> Res
     others = [other for other in lying.newest().values() if metric_id in other.record["metric_versions"]]
     return asked.page(
         "figure.html",
-        asked.context(pack, f"{PREFIX}/{pack.name}/"),
+        asked.context(pack),
         row=row,
         said=lambda row: _said(lying, row, asked),
         changes=None,
@@ -207,8 +199,8 @@ def theme(request: Request, quarter: str, revision: str, theme: str) -> Response
     settings, asked = Settings.load(), _Asked(request)
     lying = proven(settings)
     pack = _release(lying, quarter, revision)
-    given = asked.context(pack, f"{PREFIX}/{pack.name}/")
-    return asked.page("theme.html", given, theme=_theme(theme), is_candidate=False, **_around(lying, pack))
+    more = _around(lying, pack)
+    return asked.page("theme.html", asked.context(pack), theme=_theme(theme), is_candidate=False, **more)
 
 
 @app.get("/{quarter}/{revision}/{path:path}", dependencies=READER)
@@ -245,9 +237,9 @@ class _Asked:
             **more,
         }
 
-    def context(self, pack: Pack, root: str) -> dict[str, Any]:
-        """What a page about a release or a candidate may say; ``root`` is its address."""
-        settings, board = Settings.load(), pack.board()
+    def context(self, pack: Pack) -> dict[str, Any]:
+        """What a page about a release or a candidate may say."""
+        settings, board, root = Settings.load(), pack.board(), f"{PREFIX}/{pack.address}/"
         return (
             page.context(board, self.words, pack.sums, root)
             | self.frame(settings, is_sample=board.is_sample)
@@ -282,6 +274,13 @@ def _candidate(settings: Settings, user: Any, quarter: str, digest: str) -> Pack
         raise HTTPException(404)
     viewings.opened(settings, found.quarter, found.digest, user.get_id())
     return found
+
+
+def _changes(settings: Settings, pack: Pack, asked: _Asked) -> Changes | None:
+    """What a candidate changes beside its quarter's release in force, or, where there is none, the newest quarter's."""
+    newest = proven(settings).newest()
+    last = newest.get(pack.quarter) or newest.get(max(newest, default=pack.quarter))
+    return compare(last, pack.board(), asked.words) if last else None
 
 
 def _figure(board: Board, metric_id: str) -> Row:

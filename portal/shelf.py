@@ -51,6 +51,11 @@ class Pack:
         """The digest of the figures' bytes."""
         return str(self.record["candidate_digest"])
 
+    @property
+    def address(self) -> str:
+        """Where the portal shows it, below its own prefix."""
+        return self.name if self.revision else f"candidates/{self.quarter}/{self.digest}"
+
     def read(self, path: str) -> bytes:
         """The bytes of a listed file. Raises KeyError for a path that is not listed, NotVerified for other bytes."""
         expected = self.sums[path]

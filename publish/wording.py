@@ -1,7 +1,7 @@
 """The words of the pages: one catalog a language, ``texts/en.yml`` and ``texts/ja.yml``, with the same keys.
 
-Figures, definitions and titles are data and come from the release; of those only the titles of metrics have a
-translation (``texts/titles.ja.yml``), and what has none is shown in English and marked as English.
+Figures, definitions and titles are data and come from the release; of those only the titles of metrics are translated
+(``texts/titles.ja.yml``). A metric that the catalog no longer has is shown in English and marked as English.
 """
 
 from __future__ import annotations

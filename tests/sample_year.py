@@ -48,6 +48,15 @@ class Built:
         (row,) = self.rows(f"select {columns} from board_headline where metric_id = '{metric_id}'")
         return row
 
+    def total(self, metric_id: str, columns: str, quarter: object = Q4) -> tuple[Any, ...]:
+        """What a metric says of a quarter, in the perimeter and on the basis of its headline."""
+        (row,) = self.rows(
+            f"select {columns} from fct_metric_value inner join dim_metric using (metric_id, basis)"
+            f" where metric_id = '{metric_id}' and fiscal_quarter = '{quarter}' and dimension = 'total'"
+            " and perimeter = headline_perimeter"
+        )
+        return row
+
     def series(self, metric_id: str, basis: str) -> Rows:
         return self.rows(
             "select numerator, target_status from fct_metric_value inner join dim_metric using (metric_id)"

@@ -272,26 +272,16 @@ EXPECTED: dict[str, Callable[[], Share]] = {
 }  # fmt: skip
 
 
-def headline(sample: Built, metric_id: str, columns: str, quarter: object = Q4) -> tuple[Any, ...]:
-    (row,) = sample.rows(
-        f"select {columns} from fct_metric_value as figures inner join dim_metric as metrics"
-        " on figures.metric_id = metrics.metric_id and figures.basis = metrics.basis"
-        " and figures.perimeter = metrics.headline_perimeter where dimension = 'total'"
-        f" and figures.metric_id = '{metric_id}' and fiscal_quarter = '{quarter}'"
-    )
-    return row
-
-
 @pytest.mark.parametrize("metric_id", EXPECTED)
 def test_a_figure_is_what_the_records_of_the_sample_say(sample: Built, metric_id: str) -> None:
     numerator, denominator = EXPECTED[metric_id]()
-    found = headline(sample, metric_id, "numerator, denominator, value_state")
+    found = sample.total(metric_id, "numerator, denominator, value_state")
     assert found[:2] == pytest.approx((numerator, denominator))
     assert found[2] in ("MEASURED_ZERO" if numerator == 0 else "MEASURED", "DECLARED")
 
 
 def test_reports_about_ai_are_counted_by_any_allegation_and_any_channel(sample: Built) -> None:
-    counted = [headline(sample, "ai_rights_complaints", "numerator", f"FY2023-Q{n}")[0] for n in (1, 2, 3, 4)]
+    counted = [sample.total("ai_rights_complaints", "numerator", f"FY2023-Q{n}")[0] for n in (1, 2, 3, 4)]
     by_hand = sample.rows(
         "select count(distinct case_id) from stg_hotline__allegation as a join int_hotline_cases as c using (case_id)"
         " where category = 'PRIVACY_AI' and received_quarter between date '2022-04-01' and date '2023-03-31'"
@@ -301,9 +291,9 @@ def test_reports_about_ai_are_counted_by_any_allegation_and_any_channel(sample: 
 
 
 def test_nothing_found_is_a_measured_zero_and_before_the_first_record_nothing_is_measured(sample: Built) -> None:
-    assert headline(sample, "sup_forced_child_labour_findings", "value, value_state") == (0, "MEASURED_ZERO")
-    assert headline(sample, "gov_goals_on_track_rate", "value, value_state", "FY2023-Q1") == (None, "NOT_MEASURED")
-    assert headline(sample, "ai_rights_complaints", "value, value_state") == (0, "MEASURED_ZERO")
+    assert sample.total("sup_forced_child_labour_findings", "value, value_state") == (0, "MEASURED_ZERO")
+    assert sample.total("gov_goals_on_track_rate", "value, value_state", "FY2023-Q1") == (None, "NOT_MEASURED")
+    assert sample.total("ai_rights_complaints", "value, value_state") == (0, "MEASURED_ZERO")
 
 
 def test_a_whole_that_only_the_register_knows_is_declared_and_counted_as_such(sample: Built) -> None:
@@ -314,7 +304,7 @@ def test_a_whole_that_only_the_register_knows_is_declared_and_counted_as_such(sa
     assert [metric for (metric,) in declared] == [
         "ai_review_rate", "geo_end_use_check_rate", "geo_high_risk_customer_check_rate", "geo_sanctions_screen_rate",
     ]  # fmt: skip
-    numerator, denominator = headline(sample, "qa_estimated_share", "numerator, denominator")
+    numerator, denominator = sample.total("qa_estimated_share", "numerator, denominator")
     assert numerator == len(declared)
     assert denominator == sample.rows(f"select count(*) from int_metrics_measured where fiscal_quarter = '{Q4}'")[0][0]
 

@@ -29,6 +29,8 @@ from publish import candidate, page
 
 CHROMIUM = shutil.which("chromium")
 PARKED = 3.5  # an answer in the first moments of a parked gate is lost (events/README.md, "The race")
+# Who asks for last year's third quarter means that of the year that ended, or of the one before it.
+LAST_YEARS = (Q4.fiscal_year, Q4.fiscal_year - 1)
 # Where to keep what was seen, for the pictures of the documentation; nowhere, if it is not said.
 PICTURES = os.environ.get("HRDD_PICTURES")
 
@@ -293,13 +295,15 @@ def test_a_stranger_finds_last_years_training_figure_by_company_in_two_clicks_af
         table = sheet.get_by_role("table", name="By company, quarter by quarter: consolidated group, since 1 April")
         assert table.is_visible()
         quarters = [" ".join(text.split()) for text in table.locator("thead th").all_inner_texts()]
-        column = quarters.index("FY2023-Q3 Oct to Dec 2022")
-        shown = table.get_by_role("row", name="SAMPLE Japan Systems").locator("th, td").all_inner_texts()
+        columns = [quarters.index(f"FY{year}-Q3 Oct to Dec {year - 1}") for year in LAST_YEARS]
+        cells = table.get_by_role("row", name="SAMPLE Japan Systems").locator("th, td").all_inner_texts()
         sheet.goto(sheet.url.partition("#")[0])
         seen(sheet, "figure")
     assert time.monotonic() - began < 60
     assert clicks == 2
-    assert shown[column] == quarter_of_company(decided, "E003", "FY2023-Q3")
+    shown = [cells[column] for column in columns]
+    assert shown == [quarter_of_company(decided, "E003", f"FY{year}-Q3") for year in LAST_YEARS]
+    assert len(set(shown)) == 2
 
 
 def quarter_of_company(live: Live, code: str, quarter: str) -> str:
