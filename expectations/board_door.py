@@ -79,20 +79,20 @@ def frames_of(
     settings: Settings, folder: Path, candidate: Candidate, limits: Bounds
 ) -> dict[str, Callable[[], DataFrame]]:
     """Every frame of the board door by name, made when it is asked for: what is measured, and what was attacked."""
-    from expectations import attack, board_frames
+    from expectations import attack, board_frames, findings
 
     files = folder / "files"
 
     @cache
-    def report() -> attack.Report:
+    def report() -> findings.Report:
         home = settings.place("releases")
         found = attack.attack(settings, [*attack.releases(home), files], strict=settings.strict_disclosure)
-        found.broken[attack.LEDGERS] += not attack.ledger_stands(home)
-        found.broken[attack.PROGRAMMES] += not attack.follows_the_reviewed_programme(files)
+        found.broken[findings.LEDGERS] += not attack.ledger_stands(home)
+        found.broken[findings.PROGRAMMES] += not attack.follows_the_reviewed_programme(files)
         return found
 
     return board_frames.frames(candidate, limits.pinned) | {
-        "attack": lambda: board_frames.attack_frame(report().broken, attack.RULES),
+        "attack": lambda: board_frames.attack_frame(report().broken, findings.RULES),
         "attacked_files": lambda: board_frames.attacked_files_frame(candidate, report().digests.get(str(files), {})),
     }
 

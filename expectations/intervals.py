@@ -76,6 +76,10 @@ class System:
                 float(number.lowest), float(number.highest), len(indices), indices, np.ones(len(indices))
             )
 
+    def adds_up(self) -> bool:
+        """Whether any counts agree with everything printed. Raises Undecided."""
+        return self._whole_table(np.zeros(self._classes), any_will_do=True) is not None
+
     def broken(self, questions: Sequence[Question]) -> list[int]:
         """The questions whose answer is no, by their place. Raises Undecided, and Contradiction if nothing agrees."""
         if not questions:

@@ -13,6 +13,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,9 @@ class Found:
     contradictions: int  # cells that stand twice in one format, or in two, with different numbers
     before: Mapping[Key, Numbers]  # what a revision says that the release before it printed
     entities: Sequence[Mapping[str, str]]  # the companies, as the release lists them
+    left_out: Mapping[Key, tuple[float | None, bool]]  # figure and reason: how many it leaves out, and if persons
 
-    @property
+    @cached_property
     def figures(self) -> dict[Key, Numbers]:
         """Every cell that any format holds. Where one format withholds what another prints, the number counts."""
         together: dict[Key, Numbers] = {}
@@ -95,6 +97,7 @@ def read(settings: Settings, folder: Path) -> Found:
     by_format: dict[str, dict[Key, Numbers]] = {}
     before: dict[Key, Numbers] = {}
     entities: list[dict[str, str]] = []
+    left_out: dict[Key, tuple[float | None, bool]] = {}
     digests, contradictions = {}, 0
     for file in sorted(folder.rglob("*")):
         if file.is_dir() and not file.is_symlink():
@@ -117,6 +120,11 @@ def read(settings: Settings, folder: Path) -> Found:
             entities = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
         figures = by_format.setdefault(kind, {})
         for row in rows:
+            if "left_out" in row:
+                why = (*(str(row[name]) for name in (*CELL[:4], "reason")),)
+                said = (_number(row["left_out"]), str(row["is_person_count"]).lower() == "true")
+                contradictions += left_out.setdefault(why, said) != said
+                continue
             key, numbers = _figure(row)
             if "old_value" in row:
                 earlier = (None, None, _number(row["old_value"]))
@@ -132,7 +140,7 @@ def read(settings: Settings, folder: Path) -> Found:
         for other in kinds[place + 1 :]:
             shared = by_format[kind].keys() & by_format[other].keys()
             contradictions += sum(_disagree(by_format[kind][key], by_format[other][key]) for key in shared)
-    return Found(by_format, digests, contradictions, before, entities)
+    return Found(by_format, digests, contradictions, before, entities, left_out)
 
 
 def _figure(row: Row) -> tuple[Key, Numbers]:
@@ -188,7 +196,7 @@ def _from_json(_: Settings, __: Path, content: bytes) -> Iterator[Row]:
 
 def _records(value: Any) -> Iterator[Row]:
     if isinstance(value, dict):
-        if "metric_id" in value and ("value" in value or "new_value" in value):
+        if _has_figures(value):
             yield value
         value = list(value.values())
     if isinstance(value, list):
@@ -283,7 +291,7 @@ def _from_pdf(_: Settings, __: Path, content: bytes) -> Iterator[Row]:
 
 def _has_figures(names: Iterable[str]) -> bool:
     there = set(names)
-    return {"metric_id", "fiscal_quarter"} <= there and bool({"value", "new_value"} & there)
+    return {"metric_id", "fiscal_quarter"} <= there and bool({"value", "new_value", "left_out"} & there)
 
 
 READERS = {

@@ -12,9 +12,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from publish.companies import COMPANY
+from publish.cells import COMPANY, TOTAL
 from publish.dictionary import CELL, COLUMNS, TABLES, THEMES, Column, Published
-from publish.disclosure import TOTAL, withheld
+from publish.disclosure import withheld
 from publish.exclusions import TABLE as EXCLUSIONS
 from publish.programme import programme
 from publish.wording import Words, words_in

@@ -20,7 +20,7 @@ from pipeline.settings import Settings
 from publish import claims, csvw, datapackage, diff, disclosure, exclusions, ledger, pack, page, tables, workbook
 from publish import manifest as manifests
 from publish.board import Board, Row, in_reading_order, tables_of
-from publish.companies import COMPANY
+from publish.cells import CELL, COMPANY, TOTAL
 from publish.dictionary import (
     COLUMNS,
     DICTIONARY_COLUMNS,
@@ -29,7 +29,7 @@ from publish.dictionary import (
     Published,
     dictionary_rows,
 )
-from publish.programme import programme
+from publish.programme import Rules, programme
 from publish.released import by_name, of_quarter
 from publish.wording import words_in
 
@@ -170,9 +170,9 @@ def read_board(
     rows["metric_values"] = [
         row
         for row in rows["metric_values"]
-        if row["dimension"] in (disclosure.TOTAL, COMPANY) or row["fiscal_quarter"] == str(quarter)
+        if row["dimension"] in (TOTAL, COMPANY) or row["fiscal_quarter"] == str(quarter)
     ]
-    rules = disclosure.Rules(
+    rules = Rules(
         programme(), settings.disclosure_key(), below=settings.withhold_below, strict=settings.strict_disclosure
     )
     left_out = rows.pop(exclusions.TABLE)
@@ -186,6 +186,7 @@ def read_board(
         {row["metric_id"] for row in protected.tables["trend"] if row["fiscal_quarter"] == str(quarter)},
         rules.programme,
         rules.threshold,
+        standing.left_out,
     )
     ordered = in_reading_order(protected.tables)
     ordered[claims.NAME] = claims.zero_claims(ordered, str(quarter))
@@ -273,20 +274,14 @@ def _inner(settings: Settings, file: Path, quarter: FiscalQuarter) -> disclosure
             [quarter.fiscal_year, quarter.number],
         ).fetchall()
         firms = connection.execute(
-            f"select {', '.join(disclosure.CELL)}, firms from main.fct_metric_value"
+            f"select {', '.join(CELL)}, firms from main.fct_metric_value"
             " where fiscal_quarter = ? and firms is not null",
             [str(quarter)],
-        ).fetchall()
-        members = connection.execute(
-            "select perimeter, fiscal_quarter, list(distinct entity_code order by entity_code)"
-            " from main.int_entities_in_perimeter inner join main.dim_quarter"
-            " on quarter_end between valid_from and valid_to group by all order by all"
         ).fetchall()
     names = ("quarter_number", "category", "reporter_type", "identity", "cases")
     return disclosure.Inner(
         [dict(zip(names, row, strict=True)) for row in rows],
         {tuple(cell): number for *cell, number in firms},
-        {(perimeter, past): codes for perimeter, past, codes in members},
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from publish.disclosure import TOTAL
+from publish.cells import TOTAL
 
 Row = dict[str, Any]
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from publish.cells import CELL
+
 
 @dataclass(frozen=True)
 class Column:
@@ -156,7 +158,6 @@ COLUMNS = {
 
 MEASURES = ("numerator", "denominator", "value", "display_value", "target_value", "target_status", "value_state")
 HEADLINE = ("metric_id", "title", "unit", "perimeter", "basis", "fiscal_quarter", *MEASURES)
-CELL = ("metric_id", "perimeter", "basis", "fiscal_quarter", "dimension", "dimension_value")
 
 TABLES: dict[str, Published] = {
     table.name: table

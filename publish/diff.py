@@ -19,8 +19,8 @@ from pipeline.errors import HrddError
 from pipeline.settings import Settings
 from publish import manifest as manifests
 from publish.board import ENGLISH, Row, Table
+from publish.cells import TOTAL
 from publish.dictionary import CELL, COLUMNS, REVISION, TABLES, THEMES
-from publish.disclosure import TOTAL
 from publish.tables import number_text
 from publish.wording import Words
 

@@ -19,14 +19,14 @@ from pipeline import store
 from pipeline.errors import HrddError
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
+from publish.cells import CELL, TOTAL
 from publish.programme import programme
 
 NAME = "ledger.jsonl"
 SOURCE = "tables/grievance.csv"
 OTHERS = "tables/metric_values.csv"
 NEIGHBORS = "tables/neighbors.csv"
-
-CELL = ("metric_id", "perimeter", "basis", "fiscal_quarter", "dimension", "dimension_value")
+LEFT_OUT = "tables/exclusions.csv"
 
 Row = Mapping[str, str]
 
@@ -38,6 +38,7 @@ class Standing:
     release: str | None  # none while no part of the hotline's figures was printed
     rows: tuple[Row, ...]  # the printed and the withheld parts of the hotline's figures, as first published
     others: tuple[tuple[Row, ...], ...] = ()  # each release's parts and totals of other figures, oldest first
+    left_out: tuple[Row, ...] = ()  # how many figures left out, in every release
 
 
 def file(settings: Settings) -> Path:
@@ -88,7 +89,7 @@ def entry_of(name: str, folder: Path, previous: str) -> dict[str, Any]:
         "previous": previous,
         "manifest_sha256": store.sha256_file(folder / "manifest.json"),
         "cells": {_cell(row): row["numerator"] or None for row in parts(folder)}
-        | {_cell(row): _shown(row) for row in others(folder) if row["dimension"] != "total"},
+        | {_cell(row): _shown(row) for row in others(folder) if row["dimension"] != TOTAL},
     }
     return {**body, "hash": _hash(body)}
 
@@ -97,46 +98,43 @@ def first_published(settings: Settings, releases: Mapping[str, Path], quarter: F
     """What was printed of a quarter before: the release that first printed parts of the hotline's figures, with these
     parts, and every release's parts of other figures about few people or firms."""
     first: tuple[str | None, tuple[Row, ...]] = (None, ())
-    beside = []
+    beside, left_out = [], list[Row]()
     for entry in check(settings, releases):
         folder = releases[entry["release"]]
         rows = parts(folder)
         if first[0] is None and any(row["fiscal_quarter"] == str(quarter) for row in rows):
             first = (entry["release"], tuple(rows))
-        beside.append(tuple(row for row in others(folder) if row["fiscal_quarter"] == str(quarter)))
-    return Standing(*first, tuple(rows for rows in beside if rows))
+        beside.append(tuple(others(folder)))
+        left_out += _rows(folder / LEFT_OUT)
+    return Standing(*first, tuple(beside), tuple(left_out))
 
 
 def others(folder: Path) -> list[Row]:
     """The rows of a release that give a part of another figure of the programme, printed or withheld, the totals of
     such figures, and the same totals under other rules."""
-    source = folder / OTHERS
-    if not source.is_file():
-        return []
     plan = programme()
     tables = {(entry.metric, entry.perimeter, entry.dimension) for entry in plan.breakdowns}
     wholes = plan.guarded | plan.within.keys() | set(plan.within.values())
-    with source.open(encoding="utf-8", newline="") as stream:
-        found: list[Row] = [
-            row
-            for row in csv.DictReader(stream)
-            if (row["metric_id"], row["perimeter"], row["dimension"]) in tables
-            or (row["dimension"] == "total" and row["metric_id"] in wholes)
-        ]
-    if (folder / NEIGHBORS).is_file():
-        with (folder / NEIGHBORS).open(encoding="utf-8", newline="") as stream:
-            found += [row | {"dimension": "total", "dimension_value": "ALL"} for row in csv.DictReader(stream)]
-    return found
+    found = [
+        row
+        for row in _rows(folder / OTHERS)
+        if (row["metric_id"], row["perimeter"], row["dimension"]) in tables
+        or (row["dimension"] == TOTAL and (row["metric_id"] in wholes or row["perimeter"] in plan.regional))
+    ]
+    return found + [{**row, "dimension": TOTAL, "dimension_value": "ALL"} for row in _rows(folder / NEIGHBORS)]
 
 
 def parts(folder: Path) -> list[Row]:
     """The rows of a release that give a part of a hotline figure, printed or withheld."""
-    source = folder / SOURCE
-    if not source.is_file():
-        return []
     metrics = set(programme().metric_of.values())
-    with source.open(encoding="utf-8", newline="") as stream:
-        return [row for row in csv.DictReader(stream) if row["metric_id"] in metrics and row["dimension"] != "total"]
+    return [row for row in _rows(folder / SOURCE) if row["metric_id"] in metrics and row["dimension"] != TOTAL]
+
+
+def _rows(file: Path) -> list[Row]:
+    if not file.is_file():
+        return []
+    with file.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def _shown(row: Row) -> str | None:

@@ -18,9 +18,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from publish.board import ENGLISH, NOT_GIVEN, Board, Row, notes
-from publish.companies import COMPANY
+from publish.cells import COMPANY, TOTAL
 from publish.dictionary import THEMES
-from publish.disclosure import TOTAL
 from publish.tables import number_text
 from publish.wording import Words, words_in
 

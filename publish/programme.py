@@ -53,6 +53,7 @@ class Programme:
     steps: tuple[tuple[tuple[str, ...], ...], ...]  # the tables, then each step of the ladder
     breakdowns: tuple[Breakdown, ...]
     small_totals: frozenset[str]  # metrics whose totals too are withheld while they count few
+    regional: frozenset[str]  # perimeters of which few may move within a year
     within: Mapping[str, str]  # a metric that counts some of the people of another -> the other
 
     @property
@@ -64,6 +65,31 @@ class Programme:
     def guarded(self) -> frozenset[str]:
         """The metrics whose parts are printed by this programme only."""
         return frozenset(self.metric_of.values()) | {entry.metric for entry in self.breakdowns}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """By what a candidate is protected. ``below`` may raise the programme's threshold and never lowers it."""
+
+    programme: Programme
+    key: bytes
+    below: int = 0
+    strict: bool = False
+
+    @property
+    def threshold(self) -> int:
+        """The smallest count of persons or cases that may be printed in a cell finer than a total."""
+        own = self.programme.strict_threshold if self.strict else self.programme.threshold
+        return max(own, self.below)
+
+    def smallest(self, rule: str) -> int:
+        """The smallest count that a part may print by one rule of the breakdowns."""
+        return {
+            "persons": self.threshold,
+            "headcount": max(self.programme.headcount_below, self.below),
+            "firms": self.programme.firms_below,
+            "amounts": self.programme.firms_below,
+        }[rule]
 
 
 @cache
@@ -105,6 +131,7 @@ def programme(file: Path = FILE) -> Programme:
         steps=tuple(tuple(tuple(table) for table in step) for step in tables),
         breakdowns=tuple(Breakdown(**entry) for entry in content["breakdowns"]),
         small_totals=frozenset(content["small_totals"]),
+        regional=frozenset(content["regional"]),
         within={entry["metric"]: entry["of"] for entry in content["within"]},
     )
 

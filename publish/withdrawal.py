@@ -241,7 +241,7 @@ class _Alike:
         inside = np.stack([np.bincount(self.group[cube.inner(cell)], minlength=len(groups)) for cell in cube.cells])
         self.most = (inside > 0).astype(np.int64)
         self.least = (inside == self.sizes).astype(np.int64)
-        self.solver = _quiet()
+        self.solver = quiet()
         self.solver.setOptionValue("mip_rel_gap", ANY)
         self.solver.addVars(len(groups), np.zeros(len(groups)), np.full(len(groups), highspy.kHighsInf))
         for cell in cells:
@@ -278,13 +278,13 @@ class _Alike:
         return groups
 
     def _solved(self) -> Counts | None:
-        if _solve(self.solver) == highspy.HighsModelStatus.kInfeasible:
+        if solve(self.solver) == highspy.HighsModelStatus.kInfeasible:
             return None
         found = np.array(self.solver.getSolution().col_value)
         if np.abs(found - np.round(found)).max() >= CLOSE:
             columns = np.arange(len(found), dtype=np.int32)
             self.solver.changeColsIntegrality(len(found), columns, np.full(len(found), highspy.HighsVarType.kInteger))
-            status = _solve(self.solver)
+            status = solve(self.solver)
             found = np.array(self.solver.getSolution().col_value)
             self.solver.changeColsIntegrality(
                 len(found), columns, np.full(len(found), highspy.HighsVarType.kContinuous)
@@ -306,7 +306,7 @@ class _Bending:
         self.cube, request = withdrawal.cube, withdrawal.request
         self.key, self.given = request.key, request.costs
         self.size = int(np.prod(self.cube.shape))
-        self.solver = _quiet()
+        self.solver = quiet()
         self.solver.addVars(self.size, np.zeros(self.size), np.full(self.size, highspy.kHighsInf))
         value = {cell: int(withdrawal.values[self.cube.place[cell]]) for cell in withdrawal.printed}
         for cell in withdrawal.forced:
@@ -346,7 +346,7 @@ class _Bending:
         columns = np.arange(self.size, dtype=np.int32)
         if whole:
             self.solver.changeColsIntegrality(self.size, columns, np.full(self.size, highspy.HighsVarType.kInteger))
-        status = _solve(self.solver)
+        status = solve(self.solver)
         values = np.array(self.solver.getSolution().col_value)
         if whole:
             continuous = np.full(self.size, highspy.HighsVarType.kContinuous)
@@ -359,14 +359,16 @@ class _Bending:
         ]
 
 
-def _quiet() -> highspy.Highs:
+def quiet() -> highspy.Highs:
+    """A solver that says nothing and gives the same answer to the same question."""
     solver = highspy.Highs()
     for name, value in {"output_flag": False, "threads": 1, "random_seed": 0}.items():
         solver.setOptionValue(name, value)
     return solver
 
 
-def _solve(solver: highspy.Highs) -> highspy.HighsModelStatus:
+def solve(solver: highspy.Highs) -> highspy.HighsModelStatus:
+    """Let it solve: optimal or infeasible. Raises SolverFailed for any other end."""
     solver.setOptionValue("time_limit", solver.getRunTime() + SECONDS)  # its own limit is on all runs together
     solver.run()
     status = solver.getModelStatus()

@@ -31,7 +31,6 @@ COUNTS = {
     "gov_statements": ("governance", 0),
     "qa_cells": ("quality", 3),
 }
-PERIMETERS = {"corp": ["E001"], "jp": ["E001", "E002", "E004"], "grp": ["E001", "E002", "E003", "E004", "E005"]}
 TRAINING = "trn_bhr_completion_rate"
 CELLS = {"A": 0, "B": 1, "C": 4, "D": 5, "E": 99}
 
@@ -90,15 +89,6 @@ def finished_build(
             "reporter_type VARCHAR, identity VARCHAR, cases BIGINT)"
         )
         connection.executemany("insert into int_hotline_cube values (?, ?, ?, ?, ?, ?)", cube or [NOBODY])
-        connection.execute(
-            "create table int_entities_in_perimeter"
-            " (perimeter VARCHAR, entity_code VARCHAR, valid_from DATE, valid_to DATE)"
-        )
-        for perimeter, codes in PERIMETERS.items():
-            for code in codes:
-                connection.execute(
-                    "insert into int_entities_in_perimeter values (?, ?, '2015-04-01', '9999-12-31')", [perimeter, code]
-                )
     known = {"family": "hotline", "extract": "case", "extract_id": "c" * 64, "as_of_date": "2023-03-31"}
     deliveries = [
         {**known, "known_at": "2023-04-03T00:00:00+00:00", "has_manifest": True, "is_late": False},

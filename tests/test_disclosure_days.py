@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sample_year import Built
 from test_deliveries import Sent
 
+from expectations import attack_groups
 from expectations.extract_door import check_extracts
 from expectations.extract_door import refusals as door_refusals
 from ingest.contract import ADDED_BY_LOADING, contract, contracts
@@ -29,6 +30,7 @@ from pipeline.database import connect
 from pipeline.errors import BadSettings
 from pipeline.quarter import FiscalQuarter, start_in_sql
 from pipeline.settings import PROJECT, Settings
+from publish import groups
 from samples.hotline import CASE, cases
 
 # They describe desks and the calendar, and hold nothing of any report.
@@ -372,3 +374,27 @@ def test_the_days_of_the_sample_are_exact_where_they_were_sent(sample: Built) ->
     assert len(days) > 500
     assert len({day for day in days if datetime.fromisoformat(day).day != 1}) > 100
     assert "received_date" in CASE
+
+
+def test_the_perimeters_are_those_of_the_build(sample: Built) -> None:
+    """The protector and the attacker know them from the list of companies that a release holds."""
+    names = ("entity_code", "valid_from", "valid_to", "country_iso2", "region", "is_consolidated", "is_parent")
+    entities = [dict(zip(names, row, strict=True)) for row in sample.rows(f"select {', '.join(names)} from dim_entity")]
+    found = sample.rows(
+        "select distinct perimeter, fiscal_quarter, entity_code from int_entities_in_perimeter"
+        " inner join dim_quarter on quarter_end between valid_from and valid_to"
+    )
+    quarters = {quarter for _, quarter, _ in found}
+    assert len(quarters) >= 4
+    assert set(found) == {
+        (perimeter, quarter, code)
+        for quarter in quarters
+        for code, company in groups.companies_of(entities, "grp", quarter).items()
+        for perimeter, is_inside in groups.PERIMETERS.items()
+        if is_inside(company)
+    }
+    assert groups.PERIMETERS.keys() == attack_groups.INSIDE.keys()
+    for company in entities:
+        as_printed = {name: str(value) for name, value in company.items()}
+        for perimeter, is_inside in groups.PERIMETERS.items():
+            assert is_inside(company) == attack_groups.INSIDE[perimeter](as_printed)

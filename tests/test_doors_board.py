@@ -11,7 +11,7 @@ import duckdb
 import pytest
 import yaml
 
-from expectations import attack, board_door, intervals
+from expectations import attack, board_door, findings, intervals
 from expectations.bounds import bounds
 from pipeline import store
 from pipeline.database import connect, quoted
@@ -560,7 +560,7 @@ def test_d13_an_attack_that_does_not_end_blocks_the_release_and_says_no_count(
     assert not verdict["passed"]
     assert MARKER not in f"{stopped.value}{verdict}"
     assert told["status"] == ("error" if end == "killed" else "failed")
-    assert end == "killed" or attack.UNDECIDED in told["found"] + told["subject"]
+    assert end == "killed" or findings.UNDECIDED in told["found"] + told["subject"]
 
 
 def test_without_a_candidate_nothing_passes(folder: Folder) -> None:

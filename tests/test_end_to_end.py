@@ -289,6 +289,17 @@ def test_d01_no_case_is_in_anything_that_a_run_leaves_for_others(released: tuple
     assert not canaries.are_in(launcher.text.encode())
     # The scan sees what lies compressed: the same canaries are found where they may be.
     assert any(name.endswith(".parquet") for name in holding(data / "raw" / "hotline", set(), canaries.are_in))
+    # The closed layers hold cases, for the service account only: under pseudonyms, and past landed under nothing else.
+    # What lies in a build's inputs is the same file as in raw.
+    as_sent = Canaries(key for key in keys if not HEX.fullmatch(key.encode()))
+    assert holding(data / "landed" / "hotline", set(), as_sent.words.search) != []
+    for layer in ("raw", "quarantine"):
+        assert holding(data / layer, set(), as_sent.words.search) == []
+    for build in (data / "builds" / str(QUARTER)).iterdir():
+        inputs = [file for file in (build / "inputs" / "hotline").rglob("*") if file.is_file()]
+        assert inputs
+        assert all(file.stat().st_nlink > 1 for file in inputs)
+        assert holding(build, {"inputs"}, as_sent.words.search) == []
 
 
 ABOUT_THE_CODE = ("dag", "dag_code", "dag_version", "serialized_dag")
@@ -688,7 +699,7 @@ def test_late_files_forgery_and_a_rejection_change_no_release(airflow: Airflow) 
 def test_d01_a_refused_file_is_told_in_four_parts_and_touches_no_release(copy: Path) -> None:
     columns = ("narrative", "reporter_name", "email", "phone", "subject", "site", "attachment", "who")
     told = {column: f"CANARY-{secrets.token_hex(8)}" for column in columns}
-    before = released_bytes(copy)
+    before, built = released_bytes(copy), store.checksums(copy / "builds")
     broken = copy / "landing" / "hotline" / "gossip" / "x.csv"
     broken.parent.mkdir()
     broken.write_text(f"who,what\n{told['who']},{told['narrative']}\n")
@@ -704,9 +715,13 @@ def test_d01_a_refused_file_is_told_in_four_parts_and_touches_no_release(copy: P
     again = Launcher(copy)
     assert again.end() == 0, again.text
     assert released_bytes(copy) == before
-    # Check 1: what the refused report told is in no byte that is left, not even in the closed layers.
+    # Check 1: what the refused report told is in no byte that is left, not even in the closed layers: releases,
+    # candidates, the analysts' database, receipts, verdicts, quarantine, Airflow's logs, its database with the XComs.
+    # The builds are those of before it came, byte for byte; landing belongs to its senders.
     canaries = Canaries(told.values())
     assert (copy / "airflow" / "airflow.db").exists()
+    assert {"raw", "candidates", "releases", "mart", "airflow"} <= {place.name for place in copy.iterdir()}
+    assert store.checksums(copy / "builds") == built
     assert holding(copy, {"builds", "landing", "landed"}, canaries.are_in) == []
     assert holding(copy / "landed" / "hotline", set(), canaries.are_in) == []
     assert not canaries.are_in((launcher.text + again.text).encode())
