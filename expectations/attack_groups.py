@@ -274,19 +274,32 @@ class Groups:
                    if self.rules[table[0][0], table[0][1], table[1]] in (PERSONS, HEADCOUNT)}  # fmt: skip
         for ((metric, perimeter, basis, quarter), dimension), parts in persons.items():
             companies = _there(entities, quarter) if perimeter == GROUP else []
-            rule = self.rules[metric, perimeter, dimension]
-            known = _groups(rule, dimension, parts, companies, self.programme["remainder"]) is not None
+            known = {
+                by
+                for (figure, by), others in persons.items()
+                if figure == (metric, perimeter, basis, quarter)
+                and _groups(self.rules[metric, perimeter, by], by, others, companies, self.programme["remainder"])
+            }
             wholes = _wholes(dimension, companies)
             twins = [
                 others
                 for ((of, where, _, when), by), others in persons.items()
                 if of > metric and (where, when, by) == (perimeter, quarter, dimension)
             ]
+            otherwise = [  # parts of the same figure by another dimension, but for those that add up the same companies
+                numbers
+                for (figure, by), others in persons.items()
+                if figure == (metric, perimeter, basis, quarter) and by > dimension
+                if not {by, dimension} <= known
+                for numbers in others.values()
+            ]
             for part, numbers in parts.items():
                 few: list[float | None] = [_apart(numbers, others.get(part, NOTHING))[2] for others in twins]
+                for apart in (_apart(numbers, other) for other in otherwise):
+                    few += apart if apart[2] is not None and apart[2] < self.headcount_below else ()
                 for (of, where, how, _), total in totals[quarter]:
                     apart, is_whole = _apart(numbers, total), where in wholes.get(part, ())
-                    if where == perimeter or (known and not is_whole):
+                    if where == perimeter or (dimension in known and not is_whole):
                         continue
                     if (of, how) == (metric, basis):
                         few += apart if apart[2] is not None and apart[2] < self.headcount_below else ()

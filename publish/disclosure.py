@@ -236,7 +236,7 @@ class _Breakdowns:
         for entry, parts in shown.items():
             first = before[entry][0][0] if before[entry] else {}
             parts = first if is_frozen else parts
-            self.told.setdefault(figure, {}).update({(entry.dimension, name, ""): parts[name] for name in parts})
+            self._tell(figure, entry, parts)
             yield entry, figure, parts, is_frozen
 
     def _table(self, entry: Breakdown, figure: Figure) -> Table:
@@ -262,7 +262,11 @@ class _Breakdowns:
                     name: None if hidden is None or (table.entry.dimension, name) in hidden else table.groups[name]
                     for name in sorted(table.groups)
                 }
+                self._tell(figure, table.entry, shown[table.entry])
         return shown
+
+    def _tell(self, figure: Figure, entry: Breakdown, parts: Shown) -> None:
+        self.told.setdefault(figure, {}).update({(entry.dimension, name, ""): parts[name] for name in parts})
 
     def _totals_of(self, figure: Figure) -> dict[str, Counted]:
         metric, _, *period = figure
@@ -273,8 +277,8 @@ class _Breakdowns:
         }
 
     def _open_elsewhere(self, table: Table, figure: Figure, companies: Mapping[str, Row]) -> set[tuple[str, str]]:
-        """The parts that would tell of few beside something that is printed: the total of a perimeter, the same part of
-        another figure, or the same part of an earlier quarter of the year."""
+        """The parts that would tell of few beside something that is printed: the total of a perimeter, a part by
+        another dimension, the same part of another figure, or the same part of an earlier quarter of the year."""
         if table.entry.rule in OF_FIRMS:
             return set()
         wholes = groups.wholes(table, companies)
@@ -302,6 +306,9 @@ class _Breakdowns:
                 yield numbers, True
             elif wholes and other in persons - {metric}:
                 yield numbers, False
+        for (dimension, _, _), told in self.told.get(figure, {}).items():
+            if dimension != place[0] and told is not None:
+                yield told, True
         for (other, where, _, when), parts in self.told.items():
             if other in persons - {metric} and (where, when) == (perimeter, quarter):
                 numbers_there = parts.get(place)

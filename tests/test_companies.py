@@ -339,6 +339,27 @@ def test_of_the_same_people_no_few_did_what_the_others_did_too(tmp_path: Path, l
     assert attacked(tmp_path / "own", given.tables["metric_values"]).stands
 
 
+@pytest.mark.parametrize(("apart", "stands"), [(0, True), (1, False), (4, False), (5, True)])
+def test_a_language_and_a_country_that_are_nearly_the_same_people_do_not_tell_of_the_rest(
+    tmp_path: Path, apart: int, stands: bool
+) -> None:
+    rows = [row for row in with_countries(LARGE, {}) if row["dimension"] != COMPANY]
+    german = next(row for row in rows if row["dimension_value"] == "DE")
+    by_language = german | {"dimension": "work_language", "dimension_value": "de"}
+    others = german | {"dimension": "work_language", "dimension_value": "en"}
+    whole = next(row for row in rows if (row["perimeter"], row["dimension"]) == ("grp", "total"))
+    for name in ("numerator", "denominator"):
+        by_language = by_language | {name: by_language[name] - apart}
+        others = others | {name: whole[name] - by_language[name]}
+    rows += [by_language, others]
+    assert attacked(tmp_path / "naive", rows).stands == stands
+    tables = {"metric_values": rows, "dim_entity": COMPANIES}
+    shown = disclosure.protect(tables, disclosure.Inner([]), QUARTER, RULES).tables["metric_values"]
+    hidden = {row["dimension_value"] for row in shown if row["value"] is None}
+    assert hidden == (set() if stands else {"de", "en"})
+    assert attacked(tmp_path / "own", shown).stands
+
+
 def declared_figures() -> list[dict[str, Any]]:
     """Every figure as dbt_project/macros/declared declares it."""
     found: list[dict[str, Any]] = []
