@@ -278,7 +278,7 @@ def _add_hotline(tables: dict[str, list[dict[str, Any]]], quarter: FiscalQuarter
 def _add_companies(
     tables: dict[str, list[dict[str, Any]]], quarter: FiscalQuarter, companies: dict[str, tuple[int, int]], history: int
 ) -> None:
-    """A figure that the programme gives by company: each quarter back, each company has two fewer completed."""
+    """A figure that the programme gives by company: each quarter back, each company has five fewer completed."""
     base = {
         **tables["dim_metric"][0],
         "metric_id": TRAINING,
@@ -291,7 +291,7 @@ def _add_companies(
         counts = {"ALL": tuple(sum(column) for column in zip(*companies.values(), strict=True)), **companies}
         for part, (completed, everybody) in counts.items():
             is_total = part == "ALL"
-            lost = 2 * back * (len(companies) if is_total else 1)
+            lost = 5 * back * (len(companies) if is_total else 1)
             row = {"metric_id": TRAINING, "title": base["title"], "unit": "%", "perimeter": "grp", "basis": "ytd",
                    "fiscal_quarter": str(past), "is_person_count": True, "theme_order": 3,
                    **_figure(completed - lost, everybody, 90.0 if is_total else None),
