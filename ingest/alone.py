@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import stat
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -66,19 +65,15 @@ def load_file(settings: Settings, path: Path, name: str, into: Path) -> tuple[di
             try:
                 promised = _contract(name)
                 receipt |= {"contract": promised.name, "contract_digest": promised.digest}
-                kept = _kept(path, workspace)
-                with ThreadPoolExecutor(1) as beside:
-                    digest = beside.submit(store.sha256_file, kept)
-                    try:
-                        manifest, warnings = _manifest(settings, path, promised, kept, digest)
-                        with _connected(settings, workspace) as connection:
-                            reading = read(connection, kept, path.name, promised, manifest, workspace)
-                            if pseudonyms(promised):
-                                _hide_ids(settings, connection, promised, reading)
-                            _put(into, "loaded.parquet", reading.parquet)
-                            _put(into, "quarantine.parquet", _quarantined(connection, reading, workspace))
-                    finally:
-                        receipt |= {"sha256": digest.result(), "bytes": kept.stat().st_size}
+                kept, sha256, size = _kept(path, workspace)
+                receipt |= {"sha256": sha256, "bytes": size}
+                manifest, warnings = _manifest(settings, path, promised, size, sha256)
+                with _connected(settings, workspace) as connection:
+                    reading = read(connection, kept, path.name, promised, manifest, workspace)
+                    if pseudonyms(promised):
+                        _hide_ids(settings, connection, promised, reading)
+                    _put(into, "loaded.parquet", reading.parquet)
+                    _put(into, "quarantine.parquet", _quarantined(connection, reading, workspace))
                 receipt |= {"outcome": "loaded", "warnings": warnings + reading.warnings} | counts(reading)
             except HrddError as fault:
                 stop = fault
@@ -140,8 +135,11 @@ def _connected(settings: Settings, workspace: Path) -> Any:
     return connect(bounded(settings), folders=[workspace], ordered=False, spill=workspace / "spill")
 
 
-def _kept(path: Path, workspace: Path) -> Path:
-    """A copy of the file: DuckDB never sees a sender's name, and nobody changes what is read and hashed meanwhile."""
+def _kept(path: Path, workspace: Path) -> tuple[Path, str, int]:
+    """A copy of the file, its SHA-256 and its size (bytes).
+
+    DuckDB never sees a sender's name, and nobody changes what is read and hashed meanwhile.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as fault:
@@ -153,19 +151,16 @@ def _kept(path: Path, workspace: Path) -> Path:
     with os.fdopen(descriptor, "rb") as stream:
         if status.st_size > MAX_SENT_BYTES:
             raise _unread(f"{status.st_size} bytes, more than {MAX_SENT_BYTES}")
-        copy = workspace / SENT
-        with copy.open("wb") as out:
-            shutil.copyfileobj(stream, out, 1 << 20)
-    return copy
+        return workspace / SENT, *store.copy(stream, workspace / SENT)
 
 
 def _manifest(
-    settings: Settings, path: Path, promised: Contract, kept: Path, digest: Future[str]
+    settings: Settings, path: Path, promised: Contract, size: int, sha256: str
 ) -> tuple[dict[str, Any], list[str]]:
     file = path.with_name(path.name + MANIFEST)
     if not os.path.lexists(file):
         return {}, ["no manifest: whether the file is whole cannot be proven"]
-    return held_to_manifest(settings, file, promised, kept.stat().st_size, digest.result())
+    return held_to_manifest(settings, file, promised, size, sha256)
 
 
 def _hide_ids(settings: Settings, connection: duckdb.DuckDBPyConnection, promised: Contract, reading: Reading) -> None:

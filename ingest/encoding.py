@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -64,8 +65,8 @@ def in_utf8(file: Path, encodings: Sequence[str], target: Path) -> Path:
     for codec in candidates:
         try:
             if codec == "utf-8" and not mark:
-                for _ in _decoded(file, codec, 0):
-                    pass
+                if not _is_utf8_throughout(file):
+                    deque(_decoded(file, codec, 0), maxlen=0)  # which says where it is not
                 return file
             with target.open("wb") as stream:
                 for text in _decoded(file, codec, len(mark)):
@@ -98,10 +99,6 @@ def _decoded(file: Path, codec: str, skip: int) -> Iterator[str]:
                 # Windows letters in a file said to be Latin-1: its own controls are in no extract.
                 line = newlines + block.count(b"\n", 0, control.start()) + 1
                 raise _WrongBytesError(line, "bytes that the encoding has for controls only")
-            if codec == "utf-8" and block.isascii() and not decoder.getstate()[0]:
-                newlines += block.count(b"\n")
-                yield block.decode("ascii") if skip else ""
-                continue
             text = _text(decoder, block, codec, newlines)
             newlines += text.count("\n")
             yield text
@@ -110,6 +107,21 @@ def _decoded(file: Path, codec: str, skip: int) -> Iterator[str]:
         _stop_at_a_line_of_utf8([rest], codec, newlines)
         if (seen_other or not rest.isascii()) and only_utf8 and _is_utf8(rest):
             raise _WrongBytesError(1, "a file that is UTF-8 throughout")
+
+
+def _is_utf8_throughout(file: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    is_open = False  # in the middle of a letter
+    with file.open("rb") as stream:
+        try:
+            while block := stream.read(_BLOCK):
+                if is_open or not block.isascii():
+                    decoder.decode(block)
+                    is_open = bool(decoder.getstate()[0])
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
 
 
 def _text(decoder: codecs.IncrementalDecoder, block: bytes, codec: str, newlines: int) -> str:

@@ -9,7 +9,6 @@ landing opens no file. Every file is handled before anyone hears of a bad one: s
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -36,7 +35,6 @@ MANIFEST = ".manifest.json"
 IN_TRANSIT = (".part", ".partial", ".filepart", ".tmp", ".crdownload")
 MAX_SENT_BYTES = 1 << 34  # a file as sent
 MAX_MANIFEST_BYTES = 1 << 16
-_BLOCK = 1 << 18  # read at a time: a file's size takes no memory
 ENTRIES = (
     "source_system",
     "extract_ts",
@@ -392,17 +390,11 @@ def _stop_unless_format(name: str) -> None:
 
 def _copied(found: _Found, target: Path) -> str:
     """Copy a file block by block. Returns its SHA-256; what is not as long as it was when it was listed still grows."""
-    digest, size = hashlib.sha256(), 0
-    with found.open() as stream, target.open("wb") as out:
-        while block := stream.read(_BLOCK):
-            size += len(block)
-            if size > found.size:
-                break
-            digest.update(block)
-            out.write(block)
+    with found.open() as stream:
+        sha256, size = store.copy(stream, target, at_most=found.size)
     if size != found.size:
         raise _ChangedWhileReadError
-    return digest.hexdigest()
+    return sha256
 
 
 def _read(found: _Found, limit: int) -> bytes:

@@ -35,6 +35,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\uf
 # First and last bytes of whatever counts as white space; letters share some of them, so they only raise a doubt.
 _SPACE_LIKE = np.zeros(256, bool)
 _SPACE_LIKE[[9, 32, *range(0x80, 0xB0), 0xC2, 0xE1, 0xE2, 0xE3]] = True
+_FIRST, _LAST = np.uint64(1), np.uint64(63)
 _BEYOND_ASCII = (b"\xc2", b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\xef\xbb\xbf", b"\xef\xbf\xbd")
 
 
@@ -306,71 +307,85 @@ class _Proof:
 
 
 def _proven(block: bytes, text: Text, width: int) -> _Proof | None:
-    """The proof that each line of a block is one record of that many cells, or nothing where anything is in doubt."""
+    """The proof that each line of a block is one record of that many cells, or nothing where anything is in doubt.
+
+    Where a sign stands is a bit for each byte of the block, so that 64 of them are compared at a time.
+    """
     if not block.endswith(b"\n") or len(text.delimiter.encode()) > 1 or len(text.quote.encode()) > 1:
         return None
-    delimiter, quote = ord(text.delimiter), ord(text.quote)
     signs = np.frombuffer(block, np.uint8)
-    has_quotes = text.quote.encode() in block
-    is_mark = (signs == delimiter) | (signs == 10)
-    if has_quotes:
-        is_mark |= signs == quote
-    places = np.flatnonzero(is_mark)
-    marks = signs[places]
-    opening = closing = places[:0]
-    if has_quotes:
-        is_quote = marks == quote
-        quotes = places[np.flatnonzero(is_quote)]
-        opening, closing = quotes[::2], quotes[1::2]
-        if not _are_in_pairs(signs, opening, closing, delimiter, quote):
+    newlines, delimiters = _bits(signs == 10), _bits(signs == ord(text.delimiter))
+    quotes = np.zeros_like(newlines)
+    if text.quote.encode() in block:
+        quotes = _bits(signs == ord(text.quote))
+        inside = _from_odd_to_even(quotes)
+        opening, closing = quotes & inside, quotes & ~inside
+        delimiters &= ~inside
+        edges = newlines | delimiters
+        # A quote opens or closes a cell, or is one half of a doubled quote.
+        begins, ends = _after(edges | closing), _before(edges | opening | _bits(signs == 13))
+        begins[0] |= _FIRST
+        if (newlines & inside).any() or (opening & ~begins).any() or (closing & ~ends).any():
             return None
-        is_inside = np.logical_xor.accumulate(is_quote)
-        if (is_inside & (marks == 10)).any():
-            return None
-        outside = np.flatnonzero(~(is_quote | is_inside))
-        places, marks = places[outside], marks[outside]
-    if len(places) % width or not (marks[width - 1 :: width] == 10).all():
-        return None
-    ends = places[width - 1 :: width]
-    if np.count_nonzero(marks == 10) != len(ends):
+    line_ends = np.flatnonzero(signs == 10)
+    words, places = line_ends >> 6, line_ends & 63
+    passed = np.cumsum(np.bitwise_count(delimiters), dtype=np.int64)[words]
+    passed -= np.bitwise_count(delimiters[words] >> places.astype(np.uint64))
+    if (np.diff(passed, prepend=0) != width - 1).any():
         return None
     returns = int(np.count_nonzero(signs == 13)) if b"\r" in block else 0
-    if returns not in (0, len(ends)) or (returns and not (signs[ends - 1] == 13).all()):
+    if returns not in (0, len(line_ends)) or (returns and not (signs[line_ends - 1] == 13).all()):
         return None
     tabs = int(np.count_nonzero(signs == 9)) if b"\t" in block else 0
-    if np.count_nonzero(signs < 32) != len(ends) + returns + tabs or b"\x7f" in block:
+    if np.count_nonzero(signs < 32) != len(line_ends) + returns + tabs or b"\x7f" in block:
         return None
-    if not block.isascii() and _has_controls_beyond_ascii(block, signs):
+    is_ascii = block.isascii()
+    if not is_ascii and _has_controls_beyond_ascii(block, signs):
         return None
-    lengths = np.diff(ends, prepend=-1)
+    lengths = np.diff(line_ends, prepend=-1)
     longest = int(lengths.max())
     if lengths.min() <= (2 if returns else 1) or longest > MAX_RECORD_BYTES:
         return None
-    beside = [signs[1:][places[:-1]], signs[places - 1], signs[1:][opening], signs[closing - 1], signs[:1]]
-    beside += [signs[ends - 2]] if returns else []
-    if block.isascii():
-        spaces = (32, 9) if tabs else (32,)
-        is_doubtful = any((found == space).any() for found in beside for space in spaces)
-    else:
-        is_doubtful = any(_SPACE_LIKE[found].any() for found in beside)
-    return _Proof(len(ends), longest, is_doubtful)
+    marks = newlines | delimiters | quotes | (_bits(signs == 13) if returns else 0)
+    beside = _after(marks) | _before(marks)
+    beside[0] |= _FIRST
+    spaces = (signs == 32) | (signs == 9) if is_ascii else _SPACE_LIKE[signs]
+    return _Proof(len(line_ends), longest, bool((_bits(spaces) & beside).any()))
+
+
+def _bits(flags: np.ndarray) -> np.ndarray:
+    packed = np.packbits(flags, bitorder="little")
+    packed.resize(-(-len(packed) // 8) * 8, refcheck=False)
+    return packed.view("<u8")
+
+
+def _after(bits: np.ndarray) -> np.ndarray:
+    """Each bit one place further on."""
+    moved = bits << _FIRST
+    moved[1:] |= bits[:-1] >> _LAST
+    return moved
+
+
+def _before(bits: np.ndarray) -> np.ndarray:
+    """Each bit one place earlier."""
+    moved = bits >> _FIRST
+    moved[:-1] |= bits[1:] << _LAST
+    return moved
+
+
+def _from_odd_to_even(bits: np.ndarray) -> np.ndarray:
+    """The places from each first, third, fifth … bit up to the one before the bit that follows it."""
+    inside = bits.copy()
+    for step in (1, 2, 4, 8, 16, 32):
+        inside ^= inside << np.uint64(step)
+    is_odd = np.bitwise_xor.accumulate(inside >> _LAST)
+    inside[1:] ^= np.uint64(0) - is_odd[:-1]  # all ones where what came before was left open
+    return inside
 
 
 def _has_controls_beyond_ascii(block: bytes, signs: np.ndarray) -> bool:
     c2 = np.flatnonzero(signs == 0xC2)
     return bool((signs[c2 + 1] < 0xA0).any()) or any(mark in block for mark in _BEYOND_ASCII[1:])
-
-
-def _are_in_pairs(signs: np.ndarray, opening: np.ndarray, closing: np.ndarray, delimiter: int, quote: int) -> bool:
-    """Whether each quote opens or closes a cell, or is one half of a doubled quote."""
-    if len(opening) != len(closing):
-        return False
-    before, after = signs[opening - 1], signs[closing + 1]
-    begins = (before == delimiter) | (before == 10) | (opening == 0)
-    begins[1:] |= opening[1:] == closing[:-1] + 1
-    closes = (after == delimiter) | (after == 10) | (after == 13)
-    closes[:-1] |= opening[1:] == closing[:-1] + 1
-    return bool(begins.all() and closes.all())
 
 
 @dataclass(frozen=True)

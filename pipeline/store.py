@@ -12,9 +12,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pipeline.errors import HrddError
 
@@ -31,6 +32,23 @@ def sha256_file(path: Path) -> str:
     """Digest of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def copy(stream: IO[bytes], target: Path, *, at_most: int | None = None) -> tuple[str, int]:
+    """Copy what is left of a stream into a new file. Returns its SHA-256, in hexadecimal, and its size (bytes).
+
+    Of more than ``at_most`` bytes the rest stays unread, and the size says that there are more.
+    """
+    digest, size = hashlib.sha256(), 0
+    with target.open("wb") as out, ThreadPoolExecutor(1) as beside:
+        while block := stream.read(1 << 20):
+            size += len(block)
+            if at_most is not None and size > at_most:
+                break
+            hashed = beside.submit(digest.update, block)
+            out.write(block)
+            hashed.result()
+    return digest.hexdigest(), size
 
 
 def canonical_json(value: Any) -> bytes:
