@@ -6,11 +6,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from launcher import Released, release_of_the_sample_year
 from sample_year import Built, Workshop, build_of_the_sample_year, workshop_of
 
-LONGEST = ("test_end_to_end", "test_server")
+LONGEST = ("test_end_to_end", "test_interruptions", "test_server")
 HOME = tempfile.mkdtemp(prefix="airflow-of-tests-")
 os.environ["AIRFLOW_HOME"] = HOME
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -31,11 +33,22 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     shutil.rmtree(HOME, ignore_errors=True)
 
 
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that is one for all processes of a run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The sample year, built once for all processes of the tests; nobody changes it."""
-    own = tmp_path_factory.getbasetemp()
-    return build_of_the_sample_year((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "sample")
+    return build_of_the_sample_year(shared(tmp_path_factory) / "sample")
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Released:
+    """The sample year, released through Airflow once for all processes of the tests; nobody changes it."""
+    return release_of_the_sample_year(shared(tmp_path_factory) / "released")
 
 
 @pytest.fixture(scope="session")

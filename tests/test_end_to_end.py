@@ -1,9 +1,8 @@
-"""The whole way through a real Airflow: once undisturbed, once killed at every step, once with people who misbehave."""
+"""The whole way through a real Airflow: once undisturbed, once over another truth, once with people who misbehave."""
 
 from __future__ import annotations
 
 import base64
-import csv
 import gzip
 import hashlib
 import itertools
@@ -14,9 +13,6 @@ import secrets
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,11 +22,11 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import psutil
 import psycopg2
 import pypdf
 import pytest
 from disclosure_cases import cube_rows
+from launcher import Launcher, Released, headline, released_bytes
 from test_server import Postgres
 
 from dbt_project.build import DATABASE
@@ -51,144 +47,50 @@ QUARTER = FiscalQuarter(2023, 4)
 pytestmark = pytest.mark.timeout(900)
 
 
-def listen_to_ctrl_c() -> None:
-    """Ctrl-C as a terminal gives it: a process of parallel tests ignores it, and its children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-class Launcher:
-    """One start of ``python -m events.local`` over a data folder, its lines, and every process it ever had."""
-
-    def __init__(self, data: Path, command: str = "run", *options: str, **environment: str) -> None:
-        self.data = data
-        environment = os.environ | {"HRDD_DATA": str(data), "PYTHONUNBUFFERED": "1", "COLUMNS": "200"} | environment
-        environment.pop("AIRFLOW_HOME", None)
-        self.environment = environment
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "events.local", command, *options],
-            cwd=PROJECT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            preexec_fn=listen_to_ctrl_c,
-        )
-        self.lines: list[str] = []
-        self.family: set[psutil.Process] = set()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        for line in self.process.stdout or ():
-            self.lines.append(line.rstrip())
-            self._count()
-
-    def _count(self) -> None:
-        try:
-            parent = psutil.Process(self.process.pid)
-            self.family |= {parent, *parent.children(recursive=True)}
-        except psutil.NoSuchProcess:
-            return
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines)
-
-    def until(self, needle: str, seconds: float = 120) -> None:
-        """Wait for a line; fail with everything that was said if the process ends before."""
-        end = time.monotonic() + seconds
-        while needle not in self.text:
-            assert self.process.poll() is None, f"ended before {needle!r}:\n{self.text}"
-            assert time.monotonic() < end, f"no {needle!r} in {seconds} s:\n{self.text}"
-            time.sleep(0.05)
-
-    def end(self, seconds: float = 240) -> int:
-        code = self.process.wait(seconds)
-        self._reader.join(10)
-        return code
-
-    def kill_everything(self) -> None:
-        """What a power cut does: no process of the tree gets to say a last word."""
-        self._count()
-        for process in self.family:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
-        self.process.wait(20)
-
-    def left(self, seconds: float = 12) -> list[str]:
-        """Processes that are still there so long after the end."""
-        _, alive = psutil.wait_procs(self.family, timeout=seconds)
-        return [str(process) for process in alive]
-
-
 def settings_of(data: Path) -> Settings:
     return Settings.load(data=data)
 
 
-def released_bytes(data: Path) -> dict[str, str]:
-    return store.checksums(data / "releases")
-
-
-def headline(data: Path) -> dict[str, dict[str, str]]:
-    with (data / "releases" / str(QUARTER) / "r1" / "tables" / "headline.csv").open(newline="") as stream:
-        return {row["metric_id"]: row for row in csv.DictReader(stream)}
-
-
-@pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Launcher]:
-    """The sample year, taken to its release by one command."""
-    data = tmp_path_factory.mktemp("released")
-    launcher = Launcher(data, TMPDIR=str(tmp_path_factory.mktemp("scratch")))
-    assert launcher.end() == 0, launcher.text
-    return data, launcher
-
-
 @pytest.fixture
-def copy(released: tuple[Path, Launcher], tmp_path: Path) -> Path:
+def copy(released: Released, tmp_path: Path) -> Path:
     """The released data folder, to go on from."""
     data = tmp_path / "data"
     # copytree with copy2 keeps the times of the files, by which an arrival is known to be recorded.
-    shutil.copytree(released[0], data, symlinks=True)
+    shutil.copytree(released.data, data, symlinks=True)
     shutil.rmtree(data / "airflow")
     return data
 
 
-def test_one_command_releases_the_golden_figures(released: tuple[Path, Launcher]) -> None:
-    data, launcher = released
-    rows = headline(data)
+def test_one_command_releases_the_golden_figures(released: Released) -> None:
+    rows = headline(released.data)
     assert len(rows) == 24
     training = rows["trn_bhr_completion_rate"]
     assert (training["display_value"], training["target_status"]) == ("86.0 %", "MISSED")
     assert float(training["denominator"]) == 22_200
     shown = {row["display_value"] for row in rows.values()}
     assert {"109", "85.0 %", "approx. 700", "64", "4 of 4"} <= shown
-    assert str(data / "releases" / str(QUARTER) / "r1") in launcher.text
-    assert "86.0 %" in launcher.text
+    assert str(released.data / "releases" / str(QUARTER) / "r1") in released.text
+    assert "86.0 %" in released.text
 
 
-def test_the_release_verifies_offline(released: tuple[Path, Launcher]) -> None:
-    folder = released[0] / "releases" / str(QUARTER) / "r1"
+def test_the_release_verifies_offline(released: Released) -> None:
+    folder = released.data / "releases" / str(QUARTER) / "r1"
     assert verify(folder)["release"] == f"{QUARTER}/r1"
 
 
-def test_the_approval_was_given_by_a_second_user_through_airflow(released: tuple[Path, Launcher]) -> None:
-    approval = store.read_json(released[0] / "releases" / str(QUARTER) / "r1" / "approval.json")
+def test_the_approval_was_given_by_a_second_user_through_airflow(released: Released) -> None:
+    approval = store.read_json(released.data / "releases" / str(QUARTER) / "r1" / "approval.json")
     assert (approval["approver"], approval["prepared_by"], approval["decision"]) == ("approver", "pipeline", "approved")
 
 
-def test_every_step_is_shown_in_its_order(released: tuple[Path, Launcher]) -> None:
-    steps = [line.split()[0] for line in released[1].lines if line.startswith("  ") and " s   " in line]
+def test_every_step_is_shown_in_its_order(released: Released) -> None:
+    steps = [line.split()[0] for line in released.lines if line.startswith("  ") and " s   " in line]
     assert steps == ["land", "load", "check", "announce", "build", "prepare", "check", "approve", "publish"]
 
 
-def test_nothing_is_left_running(released: tuple[Path, Launcher]) -> None:
-    launcher = released[1]
-    assert len(launcher.family) > 5
-    assert launcher.left() == []
+def test_nothing_is_left_running(released: Released) -> None:
+    assert released.processes > 5
+    assert released.left == []
 
 
 HEX = re.compile(rb"[0-9a-f]{32,}")
@@ -270,9 +172,9 @@ def holding(data: Path, closed: set[str], found: Callable[[bytes], object]) -> l
     ]
 
 
-def test_d01_no_case_is_in_anything_that_a_run_leaves_for_others(released: tuple[Path, Launcher]) -> None:
+def test_d01_no_case_is_in_anything_that_a_run_leaves_for_others(released: Released) -> None:
     """Canaries: the id of every case and its pseudonym, in every byte beside the closed layers of the pipeline."""
-    data, launcher = released[0], released[1]
+    data = released.data
     with duckdb.connect() as connection:
         raw, sent = (str(data / place / "hotline" / "case" / f"*.{kind}") for place, kind in
                      (("raw", "parquet"), ("landing", "csv")))  # fmt: skip
@@ -286,7 +188,7 @@ def test_d01_no_case_is_in_anything_that_a_run_leaves_for_others(released: tuple
     closed = {"landing", "landed", "raw", "quarantine", "builds"}
     assert {place.name for place in data.iterdir()} - closed >= {"releases", "candidates", "mart", "airflow"}
     assert holding(data, closed, canaries.are_in) == []
-    assert not canaries.are_in(launcher.text.encode())
+    assert not canaries.are_in(released.text.encode())
     # The scan sees what lies compressed: the same canaries are found where they may be.
     assert any(name.endswith(".parquet") for name in holding(data / "raw" / "hotline", set(), canaries.are_in))
     # The closed layers hold cases, for the service account only: under pseudonyms, and past landed under nothing else.
@@ -379,18 +281,18 @@ def told_by(data: Path) -> dict[str, set[str]]:
 
 
 def test_d17_two_truths_that_agree_on_what_is_printed_are_one_run_to_who_reads_all_it_leaves(
-    released: tuple[Path, Launcher], tmp_path: Path
+    released: Released, tmp_path: Path
 ) -> None:
     """Through Airflow from the finished build to the release, beside the first run: the same bytes in every file, the
     same verdict, and the same words in logs, results of tasks and Airflow's own database."""
-    twin_of(released[0], tmp_path)
+    twin_of(released.data, tmp_path)
     launcher = Launcher(tmp_path)
     assert launcher.end() == 0, launcher.text
-    assert released_bytes(tmp_path) == released_bytes(released[0])
-    assert store.checksums(tmp_path / "candidates") == store.checksums(released[0] / "candidates")
-    marts = [place / "mart" / "releases" / f"{QUARTER}-r1.duckdb" for place in (tmp_path, released[0])]
+    assert released_bytes(tmp_path) == released_bytes(released.data)
+    assert store.checksums(tmp_path / "candidates") == store.checksums(released.data / "candidates")
+    marts = [place / "mart" / "releases" / f"{QUARTER}-r1.duckdb" for place in (tmp_path, released.data)]
     assert list(contents(marts[0]))[1:] == list(contents(marts[1]))[1:]  # DuckDB's own pages are never the same twice
-    told, first = told_by(tmp_path), told_by(released[0])
+    told, first = told_by(tmp_path), told_by(released.data)
     assert told["xcom"]
     assert told["task_instance"]
     assert any("task_id=prepare" in name for name in told)
@@ -398,9 +300,9 @@ def test_d17_two_truths_that_agree_on_what_is_printed_are_one_run_to_who_reads_a
 
 
 def test_d19_what_a_task_hands_on_is_an_id_a_digest_or_a_count_of_what_is_printed(
-    released: tuple[Path, Launcher],
+    released: Released,
 ) -> None:
-    with closing(sqlite3.connect(released[0] / "airflow" / "airflow.db")) as connection:
+    with closing(sqlite3.connect(released.data / "airflow" / "airflow.db")) as connection:
         rows = connection.execute("select dag_id, task_id, key, value from xcom").fetchall()
     handed: dict[tuple[str, str], set[str]] = {}
     for dag, task, key, value in rows:
@@ -424,8 +326,8 @@ def test_d19_what_a_task_hands_on_is_an_id_a_digest_or_a_count_of_what_is_printe
     }
 
 
-def test_d20_what_great_expectations_leaves_has_rules_and_counts_and_no_value(released: tuple[Path, Launcher]) -> None:
-    data, launcher = released
+def test_d20_what_great_expectations_leaves_has_rules_and_counts_and_no_value(released: Released) -> None:
+    data = released.data
     verdicts = [*data.rglob("*.verdict.json"), *data.rglob("verdict.json")]
     assert len(verdicts) > 50
     for file in verdicts:
@@ -433,21 +335,21 @@ def test_d20_what_great_expectations_leaves_has_rules_and_counts_and_no_value(re
             assert check.keys() == {"check", "subject", "loudness", "status", "found", "expected", "rule", "next"}
     words = re.compile(rb"unexpected_|observed_value|partial_unexpected|gx/uncommitted|data_docs")
     assert holding(data, {"landing", "landed", "quarantine", "builds"}, words.search) == []
-    assert not words.search(launcher.text.encode())
+    assert not words.search(released.text.encode())
 
 
-def test_d21_no_scratch_file_and_no_core_is_left_and_no_query_is_echoed(released: tuple[Path, Launcher]) -> None:
-    data, launcher = released
-    assert list(Path(launcher.environment["TMPDIR"]).rglob("*")) == []
+def test_d21_no_scratch_file_and_no_core_is_left_and_no_query_is_echoed(released: Released) -> None:
+    data = released.data
+    assert list(released.scratch.rglob("*")) == []
     left = re.compile(r"^core(\.\d+)?$|\.tmp$|\.wal$|^\.put-|^tmp")
     assert [file for file in data.rglob("*") if left.search(file.name)] == []
     said = [file.read_text(errors="replace") for file in (data / "airflow" / "logs").rglob("*") if file.is_file()]
     echo = re.compile(r"(?i)\bselect\b.{1,200}\b(from|case_id)\b|read_parquet|stg_hotline")
-    assert [echo.search(text) for text in [*said, launcher.text] if echo.search(text)] == []
+    assert [echo.search(text) for text in [*said, released.text] if echo.search(text)] == []
 
 
-def test_no_secret_reaches_a_log(released: tuple[Path, Launcher]) -> None:
-    data, launcher = released
+def test_no_secret_reaches_a_log(released: Released) -> None:
+    data = released.data
     home = data / "airflow"
     secrets = list(store.read_json(home / "passwords.json").values())
     for line in (home / "airflow.cfg").read_text().splitlines():
@@ -457,13 +359,13 @@ def test_no_secret_reaches_a_log(released: tuple[Path, Launcher]) -> None:
     assert len(secrets) == 7
     logs = [file.read_text(errors="replace") for file in (home / "logs").rglob("*") if file.is_file()]
     assert len(logs) > 5
-    assert [text for text in [*logs, launcher.text] for secret in secrets if secret in text] == []
+    assert [text for text in [*logs, released.text] for secret in secrets if secret in text] == []
     closed = ("airflow.cfg", "passwords.json", "airflow.db")
     assert {(home / name).stat().st_mode & 0o777 for name in closed} == {0o600}
 
 
-def test_a_second_run_finds_nothing_to_do_and_starts_nothing(released: tuple[Path, Launcher]) -> None:
-    data = released[0]
+def test_a_second_run_finds_nothing_to_do_and_starts_nothing(released: Released) -> None:
+    data = released.data
     before = released_bytes(data)
     again = Launcher(data)
     assert again.end() == 0
@@ -471,41 +373,6 @@ def test_a_second_run_finds_nothing_to_do_and_starts_nothing(released: tuple[Pat
     assert "Starting Airflow" not in again.text
     assert "86.0 %" in again.text
     assert released_bytes(data) == before
-
-
-def test_a_run_that_is_killed_at_every_step_ends_in_the_same_release(
-    released: tuple[Path, Launcher], tmp_path: Path
-) -> None:
-    """Each kill ends the whole tree at once; the last one but one hits only the launcher, and the rest must follow."""
-    data = tmp_path / "data"
-    data.mkdir()
-    moments = [
-        ("Starting Airflow", 4.0),  # nothing has arrived yet
-        ("sample extracts lie", 2.2),  # landing
-        (" land ", 1.5),  # loading
-        (" announce ", 3.0),  # building
-        (" prepare ", 0.3),  # at the board door
-    ]
-    for needle, seconds in moments:
-        launcher = Launcher(data)
-        launcher.until(needle)
-        time.sleep(seconds)
-        launcher.kill_everything()
-        assert launcher.left() == []
-        assert not (data / "releases" / "latest.json").exists()
-    launcher = Launcher(data)  # a candidate waits: only the launcher is killed, and its Airflow must not live on
-    launcher.until("checks 2")
-    time.sleep(1.0)
-    launcher._count()
-    os.kill(launcher.process.pid, signal.SIGKILL)
-    assert launcher.left(20) == []
-    launcher = Launcher(data)
-    launcher.until(" approve ")  # publishing
-    launcher.kill_everything()
-    last = Launcher(data)
-    assert last.end() == 0, last.text
-    assert last.left() == []
-    assert released_bytes(data) == released_bytes(released[0])
 
 
 def test_ctrl_c_stops_everything(copy: Path) -> None:
@@ -735,18 +602,3 @@ def story(data: Path, told: dict[str, str]) -> Path:
     file = sent.with_name("with_stories.csv")
     file.write_text("\n".join([",".join([header, *told]), *more]) + "\n")
     return file
-
-
-def test_a_missing_family_is_named_and_the_run_goes_on_once_it_comes(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    write_samples(settings_of(data))
-    held = data / "landing" / "training"
-    held.rename(tmp_path / "training")
-    launcher = Launcher(data)
-    assert launcher.end() == 4, launcher.text
-    assert "training/" in launcher.text
-    assert not (data / "releases").exists()
-    (tmp_path / "training").rename(held)
-    again = Launcher(data)
-    assert again.end() == 0, again.text
-    assert headline(data)["trn_bhr_completion_rate"]["display_value"] == "86.0 %"
