@@ -12,7 +12,8 @@ import pytest
 from launcher import Released, release_of_the_sample_year
 from sample_year import Built, Workshop, build_of_the_sample_year, workshop_of
 
-LONGEST = ("test_end_to_end", "test_interruptions", "test_server")
+# The longest files, which start Airflow again and again.
+FIRST = ("test_end_to_end", "test_interruptions")
 HOME = tempfile.mkdtemp(prefix="airflow-of-tests-")
 os.environ["AIRFLOW_HOME"] = HOME
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -25,7 +26,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that none of them is left alone at the end."""
-    items.sort(key=lambda item: item.path.stem not in LONGEST)
+    items.sort(key=lambda item: item.path.stem not in FIRST)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -64,7 +64,7 @@ class Launcher:
     def text(self) -> str:
         return "\n".join(self.lines)
 
-    def until(self, needle: str, seconds: float = 120) -> None:
+    def until(self, needle: str, seconds: float = 240) -> None:
         """Wait for a line; fail with everything that was said if the process ends before."""
         end = time.monotonic() + seconds
         while needle not in self.text:

@@ -117,7 +117,7 @@ class Canaries:
     def _readings(self, content: bytes) -> Iterator[bytes]:
         yield content
         yield content.replace(b"\0", b"")
-        for run in ENCODED.findall(content):
+        for run in set(ENCODED.findall(content)):  # a key of a person stands in many rows
             for start in range(4):
                 yield base64.b64decode(run[start : len(run) - ((len(run) - start) % 4 == 1)] + b"==")
             if re.fullmatch(rb"[0-9a-f]+", run):
@@ -126,7 +126,7 @@ class Canaries:
     def _are_read_in(self, text: bytes) -> bool:
         windows = (
             run[start : start + size]
-            for run in HEX.findall(text)
+            for run in set(HEX.findall(text))
             for size in (32, 64)
             for start in range(len(run) - size + 1)
         )
