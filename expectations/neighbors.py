@@ -19,7 +19,8 @@ from pipeline.settings import Settings
 ENTITY = ("hr", "entity", {"entity_code": "entity_code"})
 SUPPLIER = ("procurement", "supplier", {"source_system": "source_system", "supplier_id": "supplier_id"})
 CASE = ("hotline", "case", {"case_id": "case_id"})
-# What a record refers to: the other extract, and this extract's columns with the other's. An empty cell refers to none.
+# What a record refers to: the other extract, and this extract's columns with the other's. An empty cell refers to none,
+# and neither does the currency in which figures are told.
 REFERENCES: dict[tuple[str, str], list[tuple[str, str, dict[str, str]]]] = {
     ("hotline", "action"): [CASE],
     ("hotline", "allegation"): [CASE],
@@ -35,7 +36,11 @@ REFERENCES: dict[tuple[str, str], list[tuple[str, str, dict[str, str]]]] = {
     ("procurement", "corrective_action"): [("procurement", "finding", {"finding_id": "finding_id"})],
     ("procurement", "declaration"): [SUPPLIER],
     ("procurement", "finding"): [SUPPLIER, ("procurement", "audit", {"audit_id": "audit_id"})],
-    ("procurement", "spend"): [SUPPLIER, ("hr", "entity", {"buying_entity": "entity_code"})],
+    ("procurement", "spend"): [
+        SUPPLIER,
+        ("hr", "entity", {"buying_entity": "entity_code"}),
+        ("procurement", "fx_rate", {"currency": "currency"}),
+    ],
     ("training", "assignment"): [("training", "course", {"course_code": "course_code"})],
     ("training", "attendance"): [("training", "session", {"session_id": "session_id"})],
     ("training", "completion"): [
@@ -100,6 +105,8 @@ def _references(
             continue
         pairs = " and ".join(f"child.{quoted(ours)} = parent.{quoted(theirs)}" for ours, theirs in columns.items())
         filled = " and ".join(f"child.{quoted(ours)} is not null" for ours in columns)
+        if "currency" in columns:
+            filled += " and child.currency <> 'JPY'"
         [(referring, astray)] = connection.execute(
             f"select count(*), count(*) filter (not exists (select 1 from read_parquet($parents, union_by_name = true) "
             f"as parent where {pairs})) from read_parquet($children) as child where {filled}",

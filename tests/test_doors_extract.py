@@ -274,6 +274,23 @@ def test_a_delivery_that_failed_by_itself_is_not_judged_again_for_others(setting
     assert len(extract_door.check_extracts(settings)) == 1
 
 
+@pytest.mark.parametrize(("unknown", "answer"), [(0, "passed"), (2, "passed"), (3, "failed")])
+@pytest.mark.parametrize("column", ["currency", "buying_entity"])
+def test_few_invoices_may_name_a_currency_or_a_company_that_nobody_knows(
+    settings: Settings, column: str, unknown: int, answer: str
+) -> None:
+    rates = Delivery("procurement", "fx_rate", rows=1, columns={"currency": "'USD'"})
+    companies = Delivery("hr", "entity", rows=1, columns={"entity_code": "'E001'"})
+    # Of 200 lines, the 100 in yen refer to no rate.
+    known = {"currency": "if(i % 2 = 0, 'JPY', 'USD')", "buying_entity": "'E001'"}
+    of = {"currency": 2, "buying_entity": 1}[column]
+    lines = Delivery("procurement", "spend", 200 // (3 - of), beside=(rates, companies), columns=known | {
+        column: f"if(i <= {of * unknown} and i % {of} = {of - 1}, 'QQQ', {known[column]})"
+    })  # fmt: skip
+    assert status(settings, lines, "ExpectFewUnknownReferences") == answer
+    assert status(settings, lines, "ExpectEveryReferenceToBeKnown") == ("failed" if unknown else "passed")
+
+
 def test_a_reference_before_its_extract_arrived_stops_nothing(settings: Settings) -> None:
     assert (
         status(settings, Delivery(columns={"canonical_case_id": "'x' || i"}), "ExpectFewUnknownReferences") == "passed"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sample_year import Q4, Rows, Workshop
 
 from ingest.contract import contracts
+from pipeline.settings import PROJECT
 
 FIGURES = "select * from fct_metric_value order by all"
 # Headlines over everything that is delivered, so that each is read at least once in other files and another order.
@@ -85,7 +86,7 @@ OUT_OF_SCOPE = [
     ("a guest at a session", "stg_training__attendance", "null as learner_id", "true"),
     ("a session that was canceled", "stg_training__session", "'T-1' as session_id, 'CANCELLED' as status", "true"),
     ("spend of a company outside the group", "stg_procurement__spend",
-     "'T-1' as invoice_id, 'E-NONE' as buying_entity", "true"),
+     "'T-1' as invoice_id, 'E050' as buying_entity", "true"),
     ("spend before the twelve months", "stg_procurement__spend",
      "'T-1' as invoice_id, date '2019-01-01' as posting_date", "currency = 'JPY'"),
     ("a declaration that was declined", "stg_procurement__declaration",
@@ -117,6 +118,55 @@ def test_a_record_out_of_scope_changes_no_headline(
     with with_one_more(workshop, model, columns, which) as connection:
         assert connection.execute(f'select count(*) from "{model}"').fetchall() == [(records + 1,)]
         assert connection.execute(headline).fetchall() == before, why
+
+
+EXTERNAL = "currency = 'JPY' and supplier_id in (select supplier_id from int_supplier_spend)"
+DECLARATIONS = (
+    "select perimeter, dimension, dimension_value, denominator from fct_metric_value"
+    f" where metric_id = 'sup_declaration_spend_rate' and fiscal_quarter = '{Q4}'"
+)
+
+
+def test_what_an_unknown_company_bought_is_in_the_whole_and_in_a_part_unknown(workshop: Workshop) -> None:
+    before = {row[:3]: row[3] for row in workshop.connection.execute(DECLARATIONS).fetchall()}
+    unknown = "'T-1' as invoice_id, 'E-NONE' as buying_entity, 1000.00 as amount, date '2023-03-31' as posting_date"
+    with with_one_more(workshop, "stg_procurement__spend", unknown, EXTERNAL) as connection:
+        after = {row[:3]: row[3] for row in connection.execute(DECLARATIONS).fetchall()}
+    for dimension in ("buying_entity", "buying_region"):
+        assert after["grp", dimension, "UNKNOWN"] == 1000
+        assert ("grp", dimension, "UNKNOWN") not in before
+    assert after["grp", "total", "ALL"] == before["grp", "total", "ALL"] + 1000
+    smaller = {place: value for place, value in before.items() if place[0] != "grp"}
+    assert {place: value for place, value in after.items() if place[0] != "grp"} == smaller != {}
+
+
+def test_an_amount_in_an_unknown_currency_is_in_no_sum_and_is_counted_as_left_out(workshop: Workshop) -> None:
+    headline = "select * from board_headline order by all"
+    reason = "in a currency without a rate"
+    left_out = f"select metric_id, left_out from board_exclusions where reason = '{reason}' order by all"
+    guard = workshop.statement("int_supplier_spend_every_currency_has_its_rate")
+    before = workshop.connection.execute(headline).fetchall()
+    assert workshop.connection.execute(left_out).fetchall() == []
+    unknown = "'T-1' as invoice_id, 'QQQ' as currency, date '2023-03-31' as posting_date"
+    with with_one_more(workshop, "stg_procurement__spend", unknown, EXTERNAL) as connection:
+        assert connection.execute(headline).fetchall() == before
+        assert connection.execute(left_out).fetchall() == [
+            ("sup_contract_clause_spend_rate", 1), ("sup_declaration_spend_rate", 1), ("sup_spend_matched_rate", 1),
+        ]  # fmt: skip
+        lines = (PROJECT / "dbt_project" / "rows" / "sup_declaration_spend_rate.sql").read_text(encoding="utf-8")
+        told = f"select row_key like '% T-1 %', part from ({lines}) where reason = '{reason}'"
+        assert connection.execute(told, {"fiscal_quarter": str(Q4)}).fetchall() == [(True, "left out")]
+        assert connection.execute(guard).fetchall() == []
+
+
+def test_a_known_currency_without_its_rate_of_a_month_stops_the_build(workshop: Workshop) -> None:
+    guard = workshop.statement("int_supplier_spend_every_currency_has_its_rate")
+    assert workshop.connection.execute(guard).fetchall() == []
+    bought = "select max(posting_month) from int_supplier_spend where currency = 'USD'"
+    [(month,)] = workshop.connection.execute(bought).fetchall()
+    rates = f"select * from stg_procurement__fx_rate where currency <> 'USD' or month <> date '{month}'"
+    with workshop.changed({"stg_procurement__fx_rate": rates}) as connection:
+        assert connection.execute(guard).fetchall() == [("USD", month)]
 
 
 def test_a_record_in_scope_changes_the_headline(workshop: Workshop) -> None:

@@ -8,14 +8,15 @@ lines as (
         spend.line,
         counted.supplier_key,
         declared.supplier_key is not null as is_declared,
-        entities.entity_code is not null as is_in_perimeter
+        counted.is_valued,
+        bought.invoice_id is not null as is_in_perimeter
     from stg_procurement__spend as spend
     inner join dim_quarter as quarters
         on spend.posting_date between quarters.trailing_year_start and quarters.quarter_end
-    left join int_entities_in_perimeter as entities
-        on spend.buying_entity = entities.entity_code
-        and entities.perimeter = 'grp'
-        and spend.posting_date between entities.valid_from and entities.valid_to
+    left join int_invoice_lines as bought
+        on bought.source_system = spend.source_system
+        and bought.invoice_id = spend.invoice_id
+        and bought.line = spend.line
     left join int_supplier_spend_lines as counted
         on counted.source_system = spend.source_system
         and counted.invoice_id = spend.invoice_id
@@ -29,12 +30,13 @@ lines as (
 select
     source_system || ' ' || invoice_id || ' ' || line as row_key,
     case
-        when supplier_key is not null and is_declared then 'numerator'
-        when supplier_key is not null then 'denominator only'
+        when is_valued and is_declared then 'numerator'
+        when is_valued then 'denominator only'
         else 'left out'
     end as part,
     case
-        when supplier_key is not null then null
+        when is_valued then null
+        when not is_valued then 'in a currency without a rate'
         when not is_in_perimeter then 'bought by a company outside the group'
         else 'bought from a group company'
     end as reason

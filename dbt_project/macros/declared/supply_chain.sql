@@ -1,11 +1,13 @@
 {# The figures of labor in supply chains; what each word means stands in macros/figures.sql. #}
 {% macro supply_chain_figures() -%}
+{%- set not_valued = {'in a currency without a rate': 'not counted.is_valued'} -%}
 {%- set bought = {
     'rows': 'int_spend_of_twelve_months',
     'bases': ['t12m'],
     'perimeters': ['grp'],
     'adds': 'counted.amount_jpy',
     'of': 'counted.amount_jpy',
+    'left_out': not_valued,
     'is_measured': 'coalesce(sum(counted.amount_jpy) > 0, false)',
     'firms': 'counted.supplier_key',
 } -%}
@@ -100,7 +102,8 @@
         distinct='counted.supplier_key', dimensions={'reason': 'counted.reason'},
         since='select min(decided_on) from ' ~ ref('int_supplier_exits')),
     dict(by_amount, metric='sup_spend_matched_rate', rows='int_supplier_spend', bases=['qtr'],
-        day='counted.posting_month', is_measured=bought.is_measured,
+        day='counted.posting_month', is_measured=bought.is_measured, left_out=not_valued,
+        stands_for='counted.invoice_lines',
         behind={'rows': 'int_supplier_spend_lines', 'key': 'counted.row_key', 'day': 'counted.posting_date'},
         counts='counted.is_matched', dimensions={'source_system': 'counted.source_system'}),
 ]) }}

@@ -10,6 +10,7 @@ by_buyer as (
         spend.buyer_valid_from,
         spend.category,
         spend.has_clause,
+        spend.is_valued,
         sum(spend.amount_jpy) as amount_jpy
     from {{ ref('int_supplier_spend') }} as spend
     inner join {{ ref('int_quarters') }} as quarters
@@ -20,7 +21,8 @@ by_buyer as (
         spend.buying_entity,
         spend.buyer_valid_from,
         spend.category,
-        spend.has_clause
+        spend.has_clause,
+        spend.is_valued
 ),
 
 spend as (
@@ -32,9 +34,10 @@ spend as (
         by_buyer.buying_entity,
         by_buyer.category,
         by_buyer.has_clause,
+        by_buyer.is_valued,
         sum(by_buyer.amount_jpy) as amount_jpy
     from by_buyer
-    inner join {{ ref('int_entities_in_perimeter') }} as perimeters
+    inner join {{ ref('int_buyers_in_perimeter') }} as perimeters
         on
             by_buyer.buying_entity = perimeters.entity_code
             and by_buyer.buyer_valid_from = perimeters.valid_from
@@ -45,7 +48,8 @@ spend as (
         perimeters.region,
         by_buyer.buying_entity,
         by_buyer.category,
-        by_buyer.has_clause
+        by_buyer.has_clause,
+        by_buyer.is_valued
 )
 
 select
@@ -53,6 +57,7 @@ select
     spend.perimeter,
     spend.supplier_key || ' ' || spend.buying_entity || ' ' || spend.category
     || case when spend.has_clause then ' clause' else '' end
+    || case when spend.is_valued then '' else ' not valued' end
         as row_key,
     spend.supplier_key,
     spend.buying_region,
@@ -61,6 +66,7 @@ select
     identities.country_iso2,
     identities.tier,
     spend.has_clause,
+    spend.is_valued,
     spend.amount_jpy,
     declared.supplier_key is not null as is_declared,
     active.supplier_key is not null as is_active,

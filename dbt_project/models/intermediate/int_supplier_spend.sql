@@ -1,5 +1,6 @@
 -- External spend, summed over the lines that no figure tells apart. A supplier that no list knows counts as external:
 -- leaving it out would flatter the rate.
+-- An amount in a currency that has no rate at all is in no sum, and says so: is_valued.
 with
 
 summed as (
@@ -42,6 +43,7 @@ select
     spend.invoice_lines,
     spend.amount,
     cast(case when spend.currency = 'JPY' then 1 else rates.avg_rate end as decimal(18, 8)) as rate,
+    spend.currency = 'JPY' or rates.avg_rate is not null as is_valued,
     -- Exact: the product of the two widest values still fits.
     spend.amount * cast(case when spend.currency = 'JPY' then 1 else rates.avg_rate end as decimal(18, 8)) as amount_jpy
 from summed as spend

@@ -8,6 +8,7 @@ select
     lines.posting_date,
     spend.supplier_key,
     spend.is_matched,
+    spend.is_valued,
     cast(lines.amount as decimal(20, 2)) * spend.rate as amount_jpy
 from {{ ref('int_invoice_lines') }} as lines
 inner join {{ ref('int_supplier_spend') }} as spend

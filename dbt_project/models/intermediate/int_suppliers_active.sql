@@ -1,4 +1,5 @@
--- External suppliers with a positive amount in the twelve months that end with the quarter.
+-- External suppliers with a positive amount in the twelve months that end with the quarter, or with one that nobody can
+-- value: it adds nothing to a sum, and its supplier counts.
 with
 
 spend as (
@@ -7,7 +8,7 @@ spend as (
         quarters.quarter_end,
         quarters.trailing_year_start,
         spend.supplier_key,
-        sum(spend.amount_jpy) as amount_jpy
+        coalesce(sum(spend.amount_jpy), 0) as amount_jpy
     from {{ ref('int_supplier_spend') }} as spend
     inner join {{ ref('int_quarters') }} as quarters
         on spend.posting_month between quarters.trailing_year_start and quarters.quarter_end
@@ -16,7 +17,7 @@ spend as (
         quarters.quarter_end,
         quarters.trailing_year_start,
         spend.supplier_key
-    having sum(spend.amount_jpy) > 0
+    having coalesce(sum(spend.amount_jpy), 0) > 0 or count(*) > count(spend.amount_jpy)
 ),
 
 guidelines as (

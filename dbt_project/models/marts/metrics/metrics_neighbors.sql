@@ -55,6 +55,7 @@ spend as (
         on
             spend.currency = last_rates.currency
             and cast({{ dbt.date_trunc('month', 'quarters.quarter_end') }} as date) = last_rates.month
+    where spend.is_valued
 )
 
 {% for metric_id in ['trn_bhr_completion_rate', 'trn_bhr_gap_pp'] -%}
