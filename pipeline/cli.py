@@ -56,12 +56,13 @@ def main(ctx: click.Context, file: Path | None, data: Path | None) -> None:
 
 @main.command()
 @click.option("--late", is_flag=True, help="Write the late delivery of the sample year too.")
+@click.option("--next-quarter", is_flag=True, help="Write what happened in FY2024-Q1 too, as it came in July.")
 @click.pass_obj
-def sample(settings: Settings, late: bool) -> None:
+def sample(settings: Settings, late: bool, next_quarter: bool) -> None:
     """Write the sample extracts into the landing."""
     from samples.write import write_samples
 
-    written = write_samples(settings, late=late)
+    written = write_samples(settings, late=late, next_quarter=next_quarter)
     OUT.print(f"{len(written)} sample extracts lie in {settings.landing_url}")
 
 

@@ -28,7 +28,7 @@ class Extract:
 
     ``columns`` is the header, ``rows`` the records in the same order of columns, each cell a text, a number, a date,
     or None for null. ``taken_at`` is the moment (UTC) at which the sender's system was read; ``totals`` names the
-    columns whose sums the manifest gives as control totals; ``name`` is the file's name without its ending.
+    columns whose sums the manifest gives as control totals; ``as_of`` is the last day it speaks of.
     """
 
     family: str
@@ -39,11 +39,12 @@ class Extract:
     rows: Sequence[Sequence[object]]
     totals: tuple[str, ...] = ()
     suffix: str = ""
+    as_of: date = AS_OF
 
     @property
     def name(self) -> str:
         """The file's name without its ending."""
-        return f"{self.extract}-{AS_OF}{self.suffix}"
+        return f"{self.extract}-{self.as_of}{self.suffix}"
 
 
 def columns(text: str) -> tuple[str, ...]:

@@ -13,14 +13,16 @@ from pipeline.errors import BadSettings
 from pipeline.settings import Settings
 from pipeline.store import canonical_json, sha256_bytes, write_bytes
 from samples import business, conduct, governance, hotline, hr, procurement, register, remedies, safety, training
-from samples.extract import AS_OF, Extract
+from samples.extract import Extract
+from samples.next_quarter import extracts_of_the_next_quarter
 
 
-def write_samples(settings: Settings, *, late: bool = False) -> list[Path]:
+def write_samples(settings: Settings, *, late: bool = False, next_quarter: bool = False) -> list[Path]:
     """Write the sample extracts of FY2023 Q4 into the landing folder and return their data files.
 
-    ``late`` adds one delivery that comes after the release: categories for seven cases of the hotline. A file that is
-    there with the same bytes is left alone, so a second call changes nothing.
+    ``late`` adds one delivery that comes after the release: categories for seven cases of the hotline. ``next_quarter``
+    adds what happened in FY2024 Q1, as it is delivered in July. A file that is there with the same bytes is left alone,
+    so a second call changes nothing.
 
     Raises BadSettings if the landing is not a local folder, or the installation is not a sample one.
     """
@@ -45,6 +47,8 @@ def write_samples(settings: Settings, *, late: bool = False) -> list[Path]:
         *governance.extracts(),
         *business.extracts(),
     ]
+    if next_quarter:
+        extracts += extracts_of_the_next_quarter(extracts)
     if late:
         extracts.append(hotline.late_extract())
     return [_put(landing, extract) for extract in extracts]
@@ -78,7 +82,7 @@ def _manifest(extract: Extract, content: bytes) -> dict[str, Any]:
     return {
         "source_system": extract.source_system,
         "extract_ts": extract.taken_at.isoformat(),
-        "as_of_date": AS_OF.isoformat(),
+        "as_of_date": extract.as_of.isoformat(),
         "rows": len(extract.rows),
         "sha256": sha256_bytes(content),
         "schema_version": promised.version,

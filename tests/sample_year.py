@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -154,9 +154,9 @@ def staging_alone(folder: Path) -> Path:
 
 
 @contextmanager
-def workshop_of(built: Built, folder: Path) -> Iterator[Workshop]:
-    """A workshop over a copy of the build's database; of files, it can read the build's inputs."""
+def workshop_of(built: Built, folder: Path, reads: Sequence[Path] = ()) -> Iterator[Workshop]:
+    """A workshop over a copy of the build's database; of files, it can read the build's inputs, and what it is told."""
     database = folder / "due_diligence.duckdb"
     shutil.copyfile(built.folder / database.name, database)
-    with connect(built.settings, database, folders=[built.folder], ordered=False) as connection:
+    with connect(built.settings, database, folders=[built.folder, *reads], ordered=False) as connection:
         yield Workshop(built, connection)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_year import Q4, Rows, Workshop
+from sample_year import Q4, Built, Rows, Workshop, workshop_of
 
+from dbt_project.build import plan
+from expectations.extract_door import check_extracts
 from ingest.contract import contracts
-from pipeline.settings import PROJECT
+from ingest.land import land
+from ingest.load import load
+from pipeline.settings import PROJECT, Settings
+from samples.write import write_samples
 
 FIGURES = "select * from fct_metric_value order by all"
 # Headlines over everything that is delivered, so that each is read at least once in other files and another order.
@@ -176,6 +184,39 @@ def test_a_record_in_scope_changes_the_headline(workshop: Workshop) -> None:
     with with_one_more(workshop, "stg_hr__worker_month", one_more, "legal_entity_code = 'E001'") as connection:
         after = dict(connection.execute(headline).fetchall())
     assert after["wrk_headcount"] == before["wrk_headcount"] + 1
+
+
+def test_what_happens_in_the_year_after_moves_no_figure_of_the_year(sample: Built, tmp_path: Path) -> None:
+    shutil.copytree(sample.settings.place("raw"), tmp_path / "raw", copy_function=os.link)
+    later = Settings.load(data=tmp_path)
+    before = plan(later, Q4)
+    files = [file for file in write_samples(later, next_quarter=True) if str(Q4.next().end) in file.name]
+    for file in later.place("landing").rglob(f"*-{Q4.end}.csv*"):
+        file.unlink()
+    assert len(land(later)) == len(load(later)) == len(check_extracts(later)) == len(files)
+
+    # The deliveries of July speak of a later quarter, so a build does not even see them.
+    assert plan(later, Q4) == before
+    assert [delivery for delivery in plan(later, Q4.next()).deliveries if delivery not in before.deliveries]
+
+    # The same records, had they come before the cut-off, stand in every table, and no figure counts them.
+    with workshop_of(sample, tmp_path, reads=[later.place("raw")]) as workshop:
+        figures = workshop.connection.execute(FIGURES).fetchall()
+        moved = (str(sample.folder / "inputs"), str(later.place("raw")))
+        cutoff = (str(before.cutoff_at.replace(tzinfo=None)), "2023-07-31 00:00:00")
+        models = [f"stg_{file.parent.parent.name}__{file.parent.name}" for file in files]
+        assert {model.split("__")[0] for model in models} == {
+            "stg_hr",
+            "stg_hotline",
+            "stg_training",
+            "stg_procurement",
+            "stg_register",
+        }
+        counts = {model: workshop.connection.execute(f'select count(*) from "{model}"').fetchall() for model in models}
+        with workshop.changed({model: workshop.statement(model, moved, cutoff) for model in models}) as connection:
+            for model in models:
+                assert connection.execute(f'select count(*) from "{model}"').fetchall() > counts[model], model
+            assert connection.execute(FIGURES).fetchall() == figures
 
 
 # The counts of a flow, by quarter and since the year began. Distinct suppliers may stand in two quarters.
