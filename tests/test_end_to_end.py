@@ -216,7 +216,7 @@ def twin_of(data: Path, twin: Path) -> None:
             shutil.copytree(data / layer, twin / layer, symlinks=True)
     settings = settings_of(data)
     [build] = (twin / "builds" / str(QUARTER)).glob("*/build.json")
-    counts = hotline.counts_of(candidate._inner(settings, build.with_name(DATABASE), QUARTER), programme())
+    counts = hotline.counts_of(candidate._inner(settings, build.with_name(DATABASE), QUARTER).rows, programme())
     truth = pattern_of(settings, counts)
     one, other = next(
         (one, other)
