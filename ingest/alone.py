@@ -132,7 +132,7 @@ def _workspace(into: Path) -> TemporaryDirectory[str]:
 
 
 def _connected(settings: Settings, workspace: Path) -> Any:
-    return connect(bounded(settings), folders=[workspace], ordered=False, spill=workspace / "spill")
+    return connect(bounded(settings), folders=[workspace], spill=workspace / "spill")
 
 
 def _kept(path: Path, workspace: Path) -> tuple[Path, str, int]:

@@ -119,7 +119,7 @@ def _load(settings: Settings, landed: dict[str, Any], file: Path) -> dict[str, A
         try:
             promised = contract(family, extract)
             receipt |= {"contract_version": promised.version, "contract_digest": promised.digest}
-            with connect(bounded(settings), folders=folders, ordered=False, spill=workspace / "spill") as connection:
+            with connect(bounded(settings), folders=folders, spill=workspace / "spill") as connection:
                 reading = read(connection, file, landed["sent_as"], promised, landed["manifest"] or {}, workspace)
                 as_of_date = _as_of_date(settings, connection, promised, landed, reading)
                 known = keys(settings) if pseudonyms(promised) else None

@@ -22,7 +22,7 @@ from ingest.contract import Contract
 from ingest.opening import opened
 from ingest.pages import join
 from ingest.quarantine import Broken, Finder, Quarantine
-from ingest.scan import Part, Scan, Text, scan
+from ingest.scan import THREADS, Part, Scan, Text, scan
 from pipeline.database import quoted
 from pipeline.errors import HrddError, RefusedExtract
 
@@ -145,6 +145,7 @@ def _unmarked(name: str, number: str, among: range) -> str:
 class _Casting:
     """Writes the records without a fault, typed and in order, part by part while others are still being scanned.
 
+    Each part is one query of one thread: threads that share a query cost more than parts that run side by side.
     The files of the parts are joined in order, so the same file gives the same bytes.
     """
 
@@ -158,7 +159,7 @@ class _Casting:
     ) -> None:
         self._connection, self._contract, self._text = connection, contract, delimited
         self._quarantine, self._workspace = quarantine, workspace
-        self._pool = ThreadPoolExecutor(_number(connection, "select current_setting('threads')"))
+        self._pool = ThreadPoolExecutor(THREADS)
         self._parts: list[tuple[Part, Path, Future[int]]] = []
 
     def __enter__(self) -> _Casting:

@@ -41,7 +41,7 @@ def copy(stream: IO[bytes], target: Path, *, at_most: int | None = None) -> tupl
     """
     digest, size = hashlib.sha256(), 0
     with target.open("wb") as out, ThreadPoolExecutor(1) as beside:
-        while block := stream.read(1 << 20):
+        while block := stream.read(1 << 18):
             size += len(block)
             if at_most is not None and size > at_most:
                 break
