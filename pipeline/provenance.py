@@ -17,17 +17,9 @@ LOCK = "requirements.lock"
 UNKNOWN = "unknown"
 
 
-@cache
 def source_digest() -> str:
     """One digest for every file of the project that can change a figure; read once in a process."""
-    return store.digest_of(
-        {
-            file.relative_to(PROJECT).as_posix(): store.sha256_file(file)
-            for package in PACKAGES
-            for file in sorted((PROJECT / package).rglob("*"))
-            if file.suffix in SUFFIXES and not NOT_SOURCE.intersection(file.relative_to(PROJECT).parts)
-        }
-    )
+    return _source_digest(PROJECT)
 
 
 def provenance() -> dict[str, str]:
@@ -38,6 +30,18 @@ def provenance() -> dict[str, str]:
         "source_digest": source_digest(),
         "lock_digest": store.sha256_file(lock) if lock.is_file() else UNKNOWN,
     }
+
+
+@cache
+def _source_digest(project: Path) -> str:
+    return store.digest_of(
+        {
+            file.relative_to(project).as_posix(): store.sha256_file(file)
+            for package in PACKAGES
+            for file in sorted((project / package).rglob("*"))
+            if file.suffix in SUFFIXES and not NOT_SOURCE.intersection(file.relative_to(project).parts)
+        }
+    )
 
 
 @cache

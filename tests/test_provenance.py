@@ -20,11 +20,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def digest_now() -> str:
-    provenance.source_digest.cache_clear()
-    try:
-        return provenance.source_digest()
-    finally:
-        provenance.source_digest.cache_clear()
+    provenance._source_digest.cache_clear()
+    return provenance.source_digest()
 
 
 @pytest.mark.parametrize(
