@@ -291,7 +291,9 @@ def verify(settings: Settings, folder: Path, given: tuple[str, ...], head: str |
         proved = transparency.verify_all(folder, trusted, head)
         for report in proved["releases"]:
             _verified(report)
-        OUT.print(f"The log holds these {len(proved['releases'])} releases and no other; its head is {proved['head']}.")
+        count = len(proved["releases"])
+        entered = "this one release" if count == 1 else f"these {count} releases"
+        OUT.print(f"The log holds {entered} and no other; its head is {proved['head']}.")
     else:
         _verified(verify(folder, trusted))
 
