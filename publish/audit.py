@@ -7,7 +7,6 @@ and no record of a source is in it. Each file is listed with its SHA-256 in ``SH
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
 from publish import approval, chain, diff, keys, transparency
 from publish.manifest import APPROVAL, NAME, VERDICT
+from publish.reasons import sources_of
 from publish.released import of_quarter
 from publish.tables import as_csv
 from publish.verify import verify
@@ -62,7 +62,6 @@ def gather(settings: Settings, metric: str, quarter: FiscalQuarter, into: Path) 
     changes = [
         {"release": _name(folder)} | row for folder in folders for row in _rows(folder, diff.REVISION.name, metric)
     ]
-    theme = definitions[max(definitions, key=lambda name: int(name.split("/r")[1]))]["theme"]
     files = {
         "README.md": README.format(metric=metric, quarter=quarter, latest=_name(folders[-1])).encode(),
         "definition.json": store.canonical_json(definitions),
@@ -75,7 +74,7 @@ def gather(settings: Settings, metric: str, quarter: FiscalQuarter, into: Path) 
             }
         ),
         "inputs.json": store.canonical_json(
-            {name: _inputs(settings, manifest, theme) for name, manifest in manifests.items()}
+            {name: _inputs(settings, manifest, metric) for name, manifest in manifests.items()}
         ),
         "checks.json": store.canonical_json(
             {_name(folder): store.read_json(folder / VERDICT)["checks"] for folder in folders}
@@ -114,9 +113,9 @@ def _rows(folder: Path, table: str, metric: str) -> list[dict[str, Any]]:
         return [row for row in csv.DictReader(stream) if row["metric_id"] == metric]
 
 
-def _inputs(settings: Settings, manifest: dict[str, Any], theme: str) -> list[dict[str, Any]]:
-    """Each delivery of a release: its receipts and verdict, and whether dbt's lineage leads from it to the theme."""
-    behind = _extracts_behind(settings, manifest, theme)
+def _inputs(settings: Settings, manifest: dict[str, Any], metric: str) -> list[dict[str, Any]]:
+    """Each delivery of a release: its receipts and verdict, and whether dbt's lineage leads from it to the metric."""
+    behind = sources_of(settings, settings.place("builds", manifest["quarter"], manifest["build_id"])).get(metric)
     found = []
     for delivery in manifest["inputs"]:
         family, extract, extract_id = delivery["family"], delivery["extract"], delivery["extract_id"]
@@ -134,22 +133,6 @@ def _inputs(settings: Settings, manifest: dict[str, Any], theme: str) -> list[di
             }
         )
     return found
-
-
-def _extracts_behind(settings: Settings, manifest: dict[str, Any], theme: str) -> set[str] | None:
-    """The extracts that dbt's lineage names behind the theme's metrics; nothing where the build is gone."""
-    path = settings.place("builds", manifest["quarter"], manifest["build_id"], "target", "manifest.json")
-    if not path.exists():
-        return None
-    parents: dict[str, list[str]] = json.loads(path.read_bytes())["parent_map"]
-    waiting = [node for node in parents if node.startswith("model.") and node.endswith(f".metrics_{theme}")]
-    seen: set[str] = set()
-    while waiting:
-        node = waiting.pop()
-        if node not in seen:
-            seen.add(node)
-            waiting += parents.get(node, [])
-    return {"/".join(node.split(".")[-2:]) for node in seen if node.startswith("source.")}
 
 
 def _record(path: Path) -> dict[str, Any] | None:

@@ -30,6 +30,7 @@ from publish.dictionary import (
     dictionary_rows,
 )
 from publish.programme import Rules, programme
+from publish.reasons import check_reasons, sources_of
 from publish.released import by_name, of_quarter
 from publish.wording import words_in
 
@@ -66,7 +67,7 @@ def prepare_build(
     explanation: str = "",
 ) -> dict[str, Any]:
     """The same for a build named by its id."""
-    reasons = diff.check_reasons(reasons)
+    reasons = check_reasons(reasons)
     preparer = prepared_by or settings.preparer
     home = settings.place("candidates", str(quarter))
     board, inputs = read_board(settings, quarter, build_id, preparer)
@@ -80,6 +81,7 @@ def prepare_build(
                     board.tables,
                     inputs=inputs["deliveries"],
                     code=provenance.provenance(),
+                    sources=sources_of(settings, settings.place("builds", str(quarter), build_id)),
                     reasons=reasons,
                     explanation=explanation,
                 )

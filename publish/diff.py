@@ -21,14 +21,15 @@ from publish import manifest as manifests
 from publish.board import ENGLISH, Row, Table
 from publish.cells import TOTAL
 from publish.dictionary import CELL, COLUMNS, REVISION, TABLES, THEMES
+from publish.reasons import Reason, Sources, reasons_for
 from publish.tables import number_text
 from publish.wording import Words
 
 NAME = "revision.json"
 POINTS = 1.0  # percentage points
 SHARE = 0.05  # of the earlier value
-
-REASONS = ENGLISH.section("reason")  # code -> what it says, in the order in which they are told
+# What is withheld is decided over many figures together, so whatever moved one of them may stand behind it.
+WITHHELD = frozenset({"SUPPRESSED", "AS_FIRST_PUBLISHED", "NOT_GIVEN"})
 
 
 @dataclass(frozen=True)
@@ -62,21 +63,6 @@ class Revision:
         return " ".join(filter(None, said))
 
 
-def check_reasons(reasons: Iterable[str]) -> list[str]:
-    """The reason codes, once each; raises HrddError for a code that nobody knows."""
-    codes = sorted(set(reasons))
-    unknown = [code for code in codes if code not in REASONS]
-    if unknown:
-        raise HrddError(
-            "This is not a reason for a revision.",
-            found=repr(unknown[0][:40]),
-            expected=", ".join(REASONS),
-            rule="publish/diff.py, REASONS",
-            next_step="choose the code that fits, and say the rest in the explanation",
-        )
-    return codes
-
-
 def revised(files: Path) -> str | None:
     """The manifest digest of the release that a candidate's files say they revise, or nothing."""
     path = files / NAME
@@ -90,29 +76,28 @@ def compare(
     *,
     inputs: Sequence[Mapping[str, Any]],
     code: Mapping[str, str],
+    sources: Sources,
     reasons: Iterable[str] = (),
     explanation: str = "",
 ) -> Revision:
     """Compare the protected tables of a candidate with a release of its quarter.
 
-    ``inputs`` are the candidate's deliveries, ``code`` its provenance, ``reasons`` and ``explanation`` what the
-    preparer says; reasons that follow from the records (``derived``) stand beside them.
+    ``inputs`` are the candidate's deliveries, ``code`` its provenance, ``sources`` the extracts behind each metric,
+    ``reasons`` and ``explanation`` what the preparer says; reasons that follow from the records (``derived``) stand
+    beside them. Raises HrddError for a reason that lies in nothing new, and for a figure that differs without one.
     """
     manifest = store.read_json(release / manifests.NAME)
     before = _read(settings, release)
     now = {name: table.rows for name, table in tables.items()}
-    derived = _derived(manifest, before, now, inputs, code)
-    codes = [code for code in REASONS if code in derived or code in check_reasons(reasons)]
-    rows = _figures(before, now, " ".join(codes))
+    has_other_companies = _perimeter(before) != _perimeter(now)
+    found = reasons_for(settings, manifest, inputs, code, reasons, has_other_companies=has_other_companies)
+    rows = _figures(before, now, found, sources)
     record = {
         "quarter": manifest["quarter"],
         "revises": manifest["release"],
         "revises_manifest_digest": manifest["manifest_digest"],
-        "reason_codes": codes,
-        "reasons": [
-            {"code": code, "derived": code in derived, "because": derived.get(code, "the preparer says so")}
-            for code in codes
-        ],
+        "reason_codes": [reason.code for reason in found],
+        "reasons": [{"code": reason.code, "derived": reason.is_derived, "because": reason.because} for reason in found],
         "explanation": explanation.strip(),
         "is_material": any(row["is_material"] for row in rows),
         "schema": _schema(before, tables),
@@ -157,9 +142,12 @@ def _printed(row: Row | None) -> tuple[Any, ...] | None:
     return (row.get("display_value"), row["value_state"], row["target_status"]) if row else None
 
 
-def _figures(before: Mapping[str, list[Row]], now: Mapping[str, list[Row]], reasons: str) -> list[Row]:
+def _figures(
+    before: Mapping[str, list[Row]], now: Mapping[str, list[Row]], reasons: Sequence[Reason], sources: Sources
+) -> list[Row]:
     """One row per figure of ``metric_values`` that differs, headline figures first, then by key."""
     old, new = _by_cell(before), _by_cell(now)
+    quarters = [{row["fiscal_quarter"] for row in side.get("dim_quarter", [])} for side in (before, now)]
     known = {row["metric_id"]: row for side in (before, now) for row in side.get("dim_metric", [])}
     headline = {_cell({**row, "dimension": TOTAL, "dimension_value": "ALL"})
                 for side in (before, now) for row in side.get("headline", [])}  # fmt: skip
@@ -170,17 +158,22 @@ def _figures(before: Mapping[str, list[Row]], now: Mapping[str, list[Row]], reas
             continue
         metric = known.get(cell[0], {})
         why = why_material(was, is_now, metric.get("unit"), is_headline=cell in headline)
+        is_withheld = any(side is not None and side["value_state"] in WITHHELD for side in (was, is_now))
+        named = dict(zip(CELL, cell, strict=True))
+        # A quarter that comes or goes, goes with all its figures.
+        is_of_both = all(named["fiscal_quarter"] in side for side in quarters)
+        behind = sources.get(cell[0], frozenset()) if is_of_both and not is_withheld else frozenset()
         then, value = (side["value"] if side else None for side in (was, is_now))
         row = {
             "change": "added" if was is None else "removed" if is_now is None else "changed",
-            **dict(zip(CELL, cell, strict=True)),
+            **named,
             "title": metric.get("title"),
             "unit": metric.get("unit"),
             "is_headline": cell in headline,
             "difference": None if then is None or value is None else value - then,
             "is_material": bool(why),
             "why_material": " ".join(why),
-            "reasons": reasons,
+            "reasons": " ".join(reason.code for reason in reasons if reason.bears_on(behind)),
         }
         for name, side in (("old", was), ("new", is_now)):
             row |= {
@@ -190,6 +183,15 @@ def _figures(before: Mapping[str, list[Row]], now: Mapping[str, list[Row]], reas
                 f"{name}_target_status": side["target_status"] if side else None,
             }
         rows.append({column: row[column] for column in REVISION.columns})
+    unexplained = sorted({row["metric_id"] for row in rows if not row["reasons"]})
+    if unexplained:
+        raise HrddError(
+            "A figure differs from the release before, and nothing that is new lies behind it.",
+            found=", ".join(unexplained[:8]) + (f" and {len(unexplained) - 8} more" if len(unexplained) > 8 else ""),
+            expected="figures that differ only where a new delivery or another computation lies upstream",
+            rule="publish/reasons.py; dim_metric_source",
+            next_step="this is a defect of the computation or of its lineage: find and mend it, then build again",
+        )
     return sorted(rows, key=lambda row: (not row["is_headline"], *(str(row[name]) for name in CELL)))
 
 
@@ -238,39 +240,6 @@ def _row_counts(old: list[Row], new: list[Row], name: str) -> dict[str, int]:
         "removed": len(sides[0].keys() - both),
         "changed": sum(sides[0][cell] != sides[1][cell] for cell in both),
     }
-
-
-def _derived(
-    manifest: Mapping[str, Any],
-    before: Mapping[str, list[Row]],
-    now: Mapping[str, list[Row]],
-    inputs: Sequence[Mapping[str, Any]],
-    code: Mapping[str, str],
-) -> dict[str, str]:
-    """Reason codes that follow from the records, each with the record it follows from."""
-    found = {}
-    sent = {(d["family"], d["extract"], d["extract_id"]) for d in manifest["inputs"]}
-    dated = {(d["family"], d["extract"], d["as_of_date"]) for d in manifest["inputs"]}
-    fresh = [d for d in inputs if (d["family"], d["extract"], d["extract_id"]) not in sent]
-    again = [d for d in fresh if d["delivery"] == "snapshot" and (d["family"], d["extract"], d["as_of_date"]) in dated]
-    late = [d for d in fresh if d not in again]
-    if late:
-        found["LATE_DATA"] = "new deliveries of " + _named(late)
-    if again:
-        found["SOURCE_CORRECTION"] = "sent again for the same day: " + _named(again)
-    if _perimeter(before) != _perimeter(now):
-        found["PERIMETER_CHANGE"] = "dim_entity differs"
-    if code["source_digest"] != manifest["code"]["source_digest"]:
-        found["METHOD_CHANGE"] = "the source of the computation differs"
-    elif code["lock_digest"] != manifest["code"]["lock_digest"]:
-        found["METHOD_CHANGE"] = "the pinned environment differs"
-    elif not found:
-        found["METHOD_CHANGE"] = "neither an extract nor the source differs: a setting does"
-    return found
-
-
-def _named(deliveries: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(sorted({f"{delivery['family']}/{delivery['extract']}" for delivery in deliveries}))
 
 
 def _perimeter(tables: Mapping[str, list[Row]]) -> list[tuple[str, ...]]:

@@ -56,11 +56,12 @@ def finished_build(
     hotline: Any = None,
     history: int = 4,
     companies: dict[str, tuple[int, int]] | None = None,
+    sources: dict[str, list[str]] | None = None,
 ) -> str:
     """Write a build's folder with all board tables; returns the build's id.
 
-    ``shift`` moves every numerator; ``companies`` adds the training figure of the programme by company, and not to the
-    headline.
+    ``shift`` moves every numerator; ``sources`` are the extracts behind metrics; ``companies`` adds the training figure
+    of the programme by company, and not to the headline.
     """
     place = store.folder(settings.place("builds", str(quarter), build_id))
     tables = _tables(quarter, cells, title, shift, history)
@@ -84,6 +85,9 @@ def finished_build(
         names = ", ".join(f"{name} VARCHAR" for name in FRAMEWORK_COLUMNS)
         connection.execute(f"create table framework_map ({names})")
         connection.execute(f"insert into framework_map values ({', '.join('?' * len(PASSAGE))})", PASSAGE)
+        connection.execute("create table dim_metric_source (metric_id VARCHAR, extract VARCHAR)")
+        for metric, extracts in (sources or {}).items():
+            connection.executemany("insert into dim_metric_source values (?, ?)", [(metric, name) for name in extracts])
         connection.execute(
             "create table int_hotline_cube (fiscal_year INTEGER, quarter_number INTEGER, category VARCHAR, "
             "reporter_type VARCHAR, identity VARCHAR, cases BIGINT)"

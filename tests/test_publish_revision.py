@@ -7,15 +7,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import openpyxl
 import pytest
-from publish_build import CELLS, QUARTER, checked, decided, prepared, released, settings_at
+from publish_build import CELLS, QUARTER, checked, decided, finished_build, prepared, released, settings_at
 
 from pipeline import store
 from pipeline.errors import HrddError, NotApproved
 from pipeline.settings import Settings
 from publish import candidate, release
-from publish.diff import REASONS, why_material
+from publish.diff import why_material
+from publish.reasons import REASONS
 
 
 @pytest.fixture
@@ -165,13 +167,85 @@ def test_the_reason_follows_from_the_deliveries(settings: Settings, delivery: di
     assert record["reasons"][0]["because"].endswith("hotline/case")
 
 
+SOURCES = {
+    "trn_rate": ["training/completion", "hr/worker_month"],
+    "grv_cases": ["hotline/case", "hotline/allegation"],
+    "sup_rate": ["procurement/spend", "procurement/fx_rate"],
+    "qa_cells": ["own/check"],
+}
+LATER_THAN_ALL = {"known_at": "2023-05-01T00:00:00+00:00", "has_manifest": True, "is_late": True, "records": 9,
+                  "quarantined": 0, "is_sample": True}  # fmt: skip
+
+
+def moved(settings: Settings, metrics: set[str], *extracts: str, delivery: str = "append", **said: Any) -> Path:
+    """A candidate of a quarter that was released: these figures moved, and these extracts were delivered since."""
+    released(settings, sources=SOURCES)
+    finished_build(settings, "b2", sources=SOURCES)
+    with duckdb.connect(str(settings.place("builds", str(QUARTER), "b2", "due_diligence.duckdb"))) as connection:
+        for table in ("fct_metric_value", "board_headline"):
+            connection.execute(f"update {table} set value = value + 1 where list_contains(?, metric_id)", [[*metrics]])
+    new = [
+        {"family": family, "extract": extract, "extract_id": "e" * 64, "as_of_date": "2023-03-31",
+         "delivery": delivery, **LATER_THAN_ALL}
+        for family, extract in (name.split("/") for name in extracts)
+    ]  # fmt: skip
+    with_inputs(settings, "b2", lambda known: [*known, *new])
+    candidate.prepare_build(settings, QUARTER, "b2", **said)
+    return candidate.current(settings, QUARTER)[0] / "files"
+
+
+def reasons_of(files: Path) -> dict[str, str]:
+    return {row["metric_id"]: row["reasons"] for row in changes(files)}
+
+
+def test_one_late_delivery_is_the_reason_of_the_figures_behind_which_it_lies(settings: Settings) -> None:
+    files = moved(settings, {"trn_rate"}, "training/completion")
+    assert reasons_of(files) == {"trn_rate": "LATE_DATA"}
+    assert revision_of(files)["reasons"][0]["because"] == "new deliveries of training/completion"
+
+
+def test_two_causes_of_two_figures_are_told_apart(settings: Settings) -> None:
+    files = moved(
+        settings, {"trn_rate", "sup_rate"}, "training/completion", "procurement/fx_rate", reasons=["FX_REVISION"]
+    )
+    assert reasons_of(files) == {"trn_rate": "LATE_DATA", "sup_rate": "LATE_DATA FX_REVISION"}
+
+
+def test_two_causes_of_one_figure_stay_together(settings: Settings) -> None:
+    files = moved(
+        settings, {"grv_cases", "trn_rate"}, "hotline/allegation", "hr/worker_month", reasons=["RECATEGORISED"]
+    )
+    assert reasons_of(files) == {"grv_cases": "LATE_DATA RECATEGORISED", "trn_rate": "LATE_DATA"}
+    # One difference of one figure of a quarter, however many reasons.
+    rows = [row for row in changes(files) if row["metric_id"] == "grv_cases" and row["fiscal_quarter"] == str(QUARTER)]
+    assert [row["difference"] for row in rows] == ["1"]
+
+
+def test_a_figure_about_the_pipeline_itself_rests_on_every_delivery(settings: Settings) -> None:
+    assert reasons_of(moved(settings, {"qa_cells"}, "procurement/spend")) == {"qa_cells": "LATE_DATA"}
+
+
+def test_a_difference_with_nothing_new_behind_it_is_a_defect(settings: Settings) -> None:
+    with pytest.raises(HrddError, match="nothing that is new lies behind it") as stop:
+        moved(settings, {"sup_rate", "trn_rate"}, "training/completion")
+    assert stop.value.found == "sup_rate"
+
+
+@pytest.mark.parametrize("code", ["FX_REVISION", "PERIMETER_CHANGE", "DUPLICATE_MERGED", "CODE_DEFECT"])
+def test_a_reason_that_lies_in_nothing_new_is_refused(settings: Settings, code: str) -> None:
+    with pytest.raises(HrddError, match=f"{code} explains nothing") as stop:
+        moved(settings, {"trn_rate"}, "training/completion", reasons=[code])
+    assert stop.value.found == "new since the release: training/completion"
+
+
 def test_the_preparer_may_add_a_reason_and_an_explanation(settings: Settings) -> None:
-    released(settings)
-    second = revised(settings, shift=1, reasons=["RECATEGORISED"], explanation="Seven cases were <b>sorted</b>.")
-    record = revision_of(second)
-    assert record["reason_codes"] == ["RECATEGORISED", "METHOD_CHANGE"]
-    assert [reason["derived"] for reason in record["reasons"]] == [False, True]
-    assert "Seven cases were &lt;b&gt;sorted&lt;/b&gt;." in (second / "index.html").read_text()
+    files = moved(
+        settings, {"grv_cases"}, "hotline/allegation", reasons=["RECATEGORISED"], explanation="Some were <b>sorted</b>."
+    )
+    record = revision_of(files)
+    assert record["reason_codes"] == ["LATE_DATA", "RECATEGORISED"]
+    assert [reason["derived"] for reason in record["reasons"]] == [True, False]
+    assert "Some were &lt;b&gt;sorted&lt;/b&gt;." in (files / "index.html").read_text()
 
 
 def test_an_unknown_reason_is_refused(settings: Settings) -> None:
