@@ -221,6 +221,7 @@ def figure(settings: Settings, metric: str, quarter: FiscalQuarter, as_of: datet
     for name in ("value_state", "numerator", "denominator", "target_value", "target_status", "perimeter", "basis"):
         OUT.print(f"  {name.replace('_', ' ')}: {_written(found[name])}")
     OUT.print(f"  known by: {found['cutoff_at']}, build {found['build_id']}")
+    OUT.print(f"  rests on: {', '.join(found['rests_on'])}")
     _table("Under other rules", _texts(found["neighbors"]))
     _table("Releases of the quarter", _texts(found["releases"]))
     saw, known = found["clocks"]["board_saw"], found["clocks"]["known_today"]

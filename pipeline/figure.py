@@ -15,8 +15,11 @@ import duckdb
 
 from pipeline import database, store
 from pipeline.errors import HrddError
+from pipeline.provenance import provenance
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import PROJECT, Settings
+from publish.reasons import reasons_for, sources_of
+from publish.released import of_quarter
 
 # For a metric, one statement that gives every row it looked at: its key, the part of the figure it is in, or the
 # reason why it is in none. Where there is no such file, the view of the metric's theme says it, from the declaration
@@ -38,16 +41,19 @@ FIGURE = (
 def figure(settings: Settings, quarter: FiscalQuarter, metric_id: str, as_of: date | None = None) -> dict[str, Any]:
     """The headline figure of a metric in a quarter, as known at the end of a day (else today).
 
-    Returns the columns of ``FIGURE``, and ``build_id``, ``cutoff_at``, ``neighbors`` (the figure under other rules),
-    ``releases`` (what each release of the quarter said by then), ``clocks`` (as the board saw it that day, as it is
-    known today, and the steps between, each with its reason codes) and ``rows`` (parts and exclusions with counts and
-    digests, and the query that gives them; None for a metric of which no row is on record).
+    Returns the columns of ``FIGURE``, and ``build_id``, ``cutoff_at``, ``rests_on`` (the extracts behind it),
+    ``neighbors`` (the figure under other rules), ``releases`` (what each release of the quarter said by then),
+    ``clocks`` (as the board saw it that day, as it is known today, and the steps between, each with its reason codes)
+    and ``rows`` (parts and exclusions with counts and digests, and the query that gives them; None for a metric of
+    which no row is on record).
     Raises HrddError where nothing was built by then, or no such metric is in the build.
     """
     until = _end_of(as_of, settings.timezone) if as_of else None
     cutoff, folder = _newest_build(settings, quarter, until)
-    released = _releases(settings, quarter, metric_id)
-    today = _today(settings, quarter, metric_id)  # before the other: one process opens a file once
+    _, newest = _newest_build(settings, quarter, None)
+    today = _today(settings, newest, metric_id)  # before the other: one process opens a file once
+    rests_on = sources_of(settings, newest).get(metric_id, frozenset())
+    released = _releases(settings, quarter, metric_id, today)
     with database.connect(settings, folder / "due_diligence.duckdb", read_only=True) as connection:
         found = _headline(connection, metric_id)
         return {
@@ -56,28 +62,28 @@ def figure(settings: Settings, quarter: FiscalQuarter, metric_id: str, as_of: da
             **found,
             "build_id": folder.name,
             "cutoff_at": cutoff.isoformat(),
+            "rests_on": sorted(rests_on),
             "neighbors": _neighbors(connection, metric_id),
             "releases": [said for said in released if _was_out(said, until)],
-            "clocks": _clocks(released, until, today),
+            "clocks": _clocks(released, until, today, _waiting(settings, quarter, newest, rests_on)),
             "rows": _rows(connection, quarter, metric_id),
         }
 
 
 def _headline(connection: duckdb.DuckDBPyConnection, metric_id: str) -> dict[str, Any]:
-    columns = ", ".join(f"figures.{name}" for name in FIGURE)
+    columns, theme = ", ".join(f"figures.{name}" for name in FIGURE), _theme(connection, metric_id)
     found = connection.execute(
-        f"select {columns} from board_{_theme(connection, metric_id)} as figures"
+        f"select {columns} from board_{theme} as figures"
         " inner join dim_metric as metrics on figures.metric_id = metrics.metric_id"
         " and figures.perimeter = metrics.headline_perimeter and figures.basis = metrics.basis"
         " where figures.metric_id = ? and figures.dimension = 'total'",
         [metric_id],
     ).fetchone()
     assert found is not None, "every metric of the catalog has a total (a test of the build)"
-    return dict(zip(FIGURE, found, strict=True))
+    return {**dict(zip(FIGURE, found, strict=True)), "theme": theme}
 
 
-def _today(settings: Settings, quarter: FiscalQuarter, metric_id: str) -> dict[str, Any]:
-    _, folder = _newest_build(settings, quarter, None)
+def _today(settings: Settings, folder: Path, metric_id: str) -> dict[str, Any]:
     with database.connect(settings, folder / "due_diligence.duckdb", read_only=True) as connection:
         return _headline(connection, metric_id)
 
@@ -86,11 +92,13 @@ def _was_out(said: dict[str, Any], until: datetime | None) -> bool:
     return until is None or datetime.fromisoformat(said["released_at"]) <= until
 
 
-def _clocks(released: list[dict[str, Any]], until: datetime | None, today: dict[str, Any]) -> dict[str, Any]:
+def _clocks(
+    released: list[dict[str, Any]], until: datetime | None, today: dict[str, Any], waiting: str
+) -> dict[str, Any]:
     """``board_saw`` (release and figure, or None), ``known_today``, and ``steps`` from the one to the other.
 
     A step is a later release, or what the newest build knows and no release says yet; its ``change`` is told under the
-    reason codes of that revision, which cannot be told apart within one step. The changes of the steps add up.
+    reason codes that lie upstream of this figure, which stay together. The changes of the steps add up.
     """
     names = ("release", "value", "display_value", "value_state")
     seen = [said for said in released if _was_out(said, until)]
@@ -102,7 +110,7 @@ def _clocks(released: list[dict[str, Any]], until: datetime | None, today: dict[
     last = released[-1]["value"] if released else None
     if released and last != known["value"]:
         change = known["value"] - last if known["value"] is not None and last is not None else None
-        steps.append({"release": None, "value": known["value"], "change": change, "reasons": NOT_RELEASED})
+        steps.append({"release": None, "value": known["value"], "change": change, "reasons": waiting})
     return {
         "board_saw": {name: seen[-1][name] for name in names} if seen else None,
         "known_today": known,
@@ -154,17 +162,29 @@ def _neighbors(connection: duckdb.DuckDBPyConnection, metric_id: str) -> list[di
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
-def _releases(settings: Settings, quarter: FiscalQuarter, metric_id: str) -> list[dict[str, Any]]:
+def _waiting(settings: Settings, quarter: FiscalQuarter, newest: Path, rests_on: frozenset[str]) -> str:
+    """Why the newest build can say another figure than the last release: the codes that lie upstream of the figure."""
+    folders = of_quarter(settings, quarter)
+    if not folders:
+        return NOT_RELEASED
+    manifest, inputs = store.read_json(folders[-1] / "manifest.json"), store.read_json(newest / "inputs.json")
+    found = reasons_for(settings, manifest, inputs["deliveries"], provenance())
+    return ", ".join([*(reason.code for reason in found if reason.bears_on(rests_on)), NOT_RELEASED])
+
+
+def _releases(
+    settings: Settings, quarter: FiscalQuarter, metric_id: str, today: dict[str, Any]
+) -> list[dict[str, Any]]:
     """What each release of the quarter said of the metric, oldest first, and by how much it differs from the last."""
+    cell = {"metric_id": metric_id, "fiscal_quarter": str(quarter), "dimension": "total"}
+    cell |= {name: today[name] for name in ("perimeter", "basis")}
     said: list[dict[str, Any]] = []
-    folders = settings.place("releases", str(quarter)).glob("r[0-9]*")
-    for folder in sorted(folders, key=lambda folder: int(folder.name[1:])):
+    for folder in of_quarter(settings, quarter):
         manifest = store.read_json(folder / "manifest.json")
-        revision = folder / "revision.json"
-        with (folder / "tables" / "headline.csv").open(encoding="utf-8", newline="") as stream:
-            row = next((row for row in csv.DictReader(stream) if row["metric_id"] == metric_id), None)
+        row = _row(folder / "tables" / f"{today['theme']}.csv", cell)
         if row is None:
             continue
+        revised = _row(folder / "tables" / "revision.csv", cell)
         value = float(row["value"]) if row["value"] else None
         before = said[-1]["value"] if said else None
         said.append(
@@ -176,10 +196,18 @@ def _releases(settings: Settings, quarter: FiscalQuarter, metric_id: str) -> lis
                 "display_value": row["display_value"],
                 "value_state": row["value_state"],
                 "change": value - before if value is not None and before is not None else None,
-                "reasons": " ".join(store.read_json(revision)["reason_codes"]) if revision.exists() else "",
+                "reasons": revised["reasons"] if revised else "",
             }
         )
     return said
+
+
+def _row(table: Path, cell: dict[str, str]) -> dict[str, str] | None:
+    """The row of a published table that is about this figure."""
+    if not table.exists():
+        return None
+    with table.open(encoding="utf-8", newline="") as stream:
+        return next((row for row in csv.DictReader(stream) if cell.items() <= row.items()), None)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, quarter: FiscalQuarter, metric_id: str) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from pipeline.cli import main
 from pipeline.database import connect
 from pipeline.errors import HrddError
 from pipeline.figure import ROWS, figure, rows_behind
+from pipeline.provenance import provenance
 from pipeline.settings import Settings
 
 WITH_ROWS = sorted(file.stem for file in ROWS.glob("*.sql"))
@@ -198,22 +199,33 @@ def test_a_metric_that_nobody_knows_is_said_to_be_unknown(sample: Built) -> None
     assert "grv_hrh_cases_reported" in text
 
 
+CELL = {"metric_id": "grv_hrh_cases_reported", "perimeter": "jp", "basis": "ytd", "fiscal_quarter": str(Q4),
+        "dimension": "total", "dimension_value": "ALL"}  # fmt: skip
+
+
+def write_table(file: Path, *rows: dict[str, object]) -> None:
+    file.parent.mkdir(exist_ok=True)
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.DictWriter(stream, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+
+
 @pytest.fixture
 def released(sample: Built, tmp_path: Path) -> Settings:
     """The build, with two releases of the quarter: the second one says one case less."""
     shutil.copytree(sample.settings.place("builds"), tmp_path / "builds", copy_function=os.link)
+    inputs = store.read_json(sample.folder / "inputs.json")["deliveries"]
+    there = {"inputs": inputs, "code": provenance(), "settings": sample.settings.chosen()}
     for revision, cases, day in ((1, 110, "2023-04-20"), (2, 109, "2023-05-30")):
         folder = tmp_path / "releases" / str(Q4) / f"r{revision}"
         moment = f"{day}T00:00:00+00:00"
         store.write_json(
             folder / "manifest.json",
-            {"release": f"{Q4}/r{revision}", "released_at": moment, "cutoff_at": moment},
+            {"release": f"{Q4}/r{revision}", "released_at": moment, "cutoff_at": moment, **there},
         )
-        (folder / "tables").mkdir()
-        with (folder / "tables" / "headline.csv").open("w", encoding="utf-8", newline="") as stream:
-            rows = csv.writer(stream)
-            rows.writerow(["metric_id", "value", "display_value", "value_state"])
-            rows.writerow(["grv_hrh_cases_reported", cases, cases, "MEASURED"])
+        said = {**CELL, "value": cases, "display_value": cases, "value_state": "MEASURED"}
+        write_table(folder / "tables" / "grievance.csv", {**said, "basis": "qtr", "value": 27}, said)
     return Settings.load(data=tmp_path)
 
 
@@ -228,8 +240,11 @@ def test_as_of_a_day_the_later_release_is_unknown(released: Settings) -> None:
 
 
 def test_two_clocks_tell_what_the_board_saw_what_is_known_and_why_they_differ(released: Settings) -> None:
-    codes = {"reason_codes": ["LATE_DATA", "DUPLICATE_MERGED"]}
-    store.write_json(released.place("releases", str(Q4), "r2", "revision.json"), codes)
+    write_table(
+        released.place("releases", str(Q4), "r2", "tables", "revision.csv"),
+        {**CELL, "perimeter": "grp", "reasons": "FX_REVISION"},
+        {**CELL, "reasons": "LATE_DATA DUPLICATE_MERGED"},
+    )
     clocks = figure(released, Q4, "grv_hrh_cases_reported", date(2023, 5, 1))["clocks"]
     assert (clocks["board_saw"]["release"], clocks["board_saw"]["value"]) == (f"{Q4}/r1", 110)
     assert clocks["known_today"]["value"] == 109
@@ -255,11 +270,36 @@ def test_the_board_saw_what_was_out_by_the_end_of_the_day(
     assert len(clocks["steps"]) == steps
 
 
-def test_what_no_release_says_yet_is_a_step_of_its_own_and_the_steps_add_up(released: Settings) -> None:
-    file = released.place("releases", str(Q4), "r2", "tables", "headline.csv")
+@pytest.mark.parametrize(
+    ("extract", "reasons"), [("case", "LATE_DATA, not released yet"), ("channel", "not released yet")]
+)
+def test_what_no_release_says_yet_is_a_step_of_its_own_and_the_steps_add_up(
+    released: Settings, extract: str, reasons: str
+) -> None:
+    folder = released.place("releases", str(Q4), "r2")
+    file = folder / "tables" / "grievance.csv"
     file.write_text(file.read_text().replace("109,109", "107,107"))
+    manifest = store.read_json(folder / "manifest.json")
+    known = [d for d in manifest["inputs"] if (d["family"], d["extract"]) != ("hotline", extract)]
+    assert len(known) < len(manifest["inputs"])
+    store.write_json(folder / "manifest.json", {**manifest, "inputs": known})
     clocks = figure(released, Q4, "grv_hrh_cases_reported", date(2023, 5, 1))["clocks"]
     assert [(step["release"], step["change"]) for step in clocks["steps"]] == [(f"{Q4}/r2", -3), (None, 2)]
-    assert clocks["steps"][-1]["reasons"] == "not released yet"
+    assert clocks["steps"][-1]["reasons"] == reasons
     apart = clocks["known_today"]["value"] - clocks["board_saw"]["value"]
     assert sum(step["change"] for step in clocks["steps"]) == apart
+
+
+def test_a_figure_says_which_extracts_it_rests_on(sample: Built) -> None:
+    rests_on = figure(sample.settings, Q4, "grv_fines_compensation")["rests_on"]
+    assert rests_on == ["procurement/fx_rate", "register/fine"]
+    code, text = said(sample.settings, "grv_fines_compensation", "--quarter", str(Q4))
+    assert code == 0
+    assert "rests on: procurement/fx_rate, register/fine" in text
+
+
+def test_every_metric_rests_on_something_but_the_one_that_counts_what_a_release_withholds(sample: Built) -> None:
+    resting = {metric for (metric,) in sample.rows("select metric_id from dim_metric_source")}
+    metrics = {metric for (metric,) in sample.rows("select metric_id from dim_metric")}
+    assert metrics - resting == {"qa_suppressed_cells"}
+    assert resting < metrics
