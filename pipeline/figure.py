@@ -18,8 +18,6 @@ from pipeline.errors import HrddError
 from pipeline.provenance import provenance
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import PROJECT, Settings
-from publish.reasons import reasons_for, sources_of
-from publish.released import of_quarter
 
 # For a metric, one statement that gives every row it looked at: its key, the part of the figure it is in, or the
 # reason why it is in none. Where there is no such file, the view of the metric's theme says it, from the declaration
@@ -48,12 +46,16 @@ def figure(settings: Settings, quarter: FiscalQuarter, metric_id: str, as_of: da
     which no row is on record).
     Raises HrddError where nothing was built by then, or no such metric is in the build.
     """
+    from publish.reasons import sources_of
+    from publish.released import of_quarter
+
     until = _end_of(as_of, settings.timezone) if as_of else None
     cutoff, folder = _newest_build(settings, quarter, until)
     _, newest = _newest_build(settings, quarter, None)
     today = _today(settings, newest, metric_id)  # before the other: one process opens a file once
     rests_on = sources_of(settings, newest).get(metric_id, frozenset())
-    released = _releases(settings, quarter, metric_id, today)
+    folders = of_quarter(settings, quarter)
+    released = _releases(folders, quarter, metric_id, today)
     with database.connect(settings, folder / "due_diligence.duckdb", read_only=True) as connection:
         found = _headline(connection, metric_id)
         return {
@@ -65,7 +67,7 @@ def figure(settings: Settings, quarter: FiscalQuarter, metric_id: str, as_of: da
             "rests_on": sorted(rests_on),
             "neighbors": _neighbors(connection, metric_id),
             "releases": [said for said in released if _was_out(said, until)],
-            "clocks": _clocks(released, until, today, _waiting(settings, quarter, newest, rests_on)),
+            "clocks": _clocks(released, until, today, _waiting(settings, folders, newest, rests_on)),
             "rows": _rows(connection, quarter, metric_id),
         }
 
@@ -162,9 +164,10 @@ def _neighbors(connection: duckdb.DuckDBPyConnection, metric_id: str) -> list[di
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
-def _waiting(settings: Settings, quarter: FiscalQuarter, newest: Path, rests_on: frozenset[str]) -> str:
+def _waiting(settings: Settings, folders: list[Path], newest: Path, rests_on: frozenset[str]) -> str:
     """Why the newest build can say another figure than the last release: the codes that lie upstream of the figure."""
-    folders = of_quarter(settings, quarter)
+    from publish.reasons import reasons_for
+
     if not folders:
         return NOT_RELEASED
     manifest, inputs = store.read_json(folders[-1] / "manifest.json"), store.read_json(newest / "inputs.json")
@@ -173,13 +176,13 @@ def _waiting(settings: Settings, quarter: FiscalQuarter, newest: Path, rests_on:
 
 
 def _releases(
-    settings: Settings, quarter: FiscalQuarter, metric_id: str, today: dict[str, Any]
+    folders: list[Path], quarter: FiscalQuarter, metric_id: str, today: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """What each release of the quarter said of the metric, oldest first, and by how much it differs from the last."""
     cell = {"metric_id": metric_id, "fiscal_quarter": str(quarter), "dimension": "total"}
     cell |= {name: today[name] for name in ("perimeter", "basis")}
     said: list[dict[str, Any]] = []
-    for folder in of_quarter(settings, quarter):
+    for folder in folders:
         manifest = store.read_json(folder / "manifest.json")
         row = _row(folder / "tables" / f"{today['theme']}.csv", cell)
         if row is None:
