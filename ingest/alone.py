@@ -11,9 +11,11 @@ import json
 import os
 import shutil
 import stat
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, BinaryIO
 
 import duckdb
 
@@ -21,6 +23,7 @@ from ingest.casting import text
 from ingest.contract import CONTRACTS, Contract, ForbiddenColumn, contract, read_contract
 from ingest.land import MAX_SENT_BYTES, held_to_manifest
 from ingest.load import bounded, counts
+from ingest.opening import TEXT, kind_of
 from ingest.pseudonym import keys, pseudonyms
 from ingest.reading import ROW_NUMBER, Reading, read, rewrite
 from pipeline import store
@@ -29,7 +32,7 @@ from pipeline.errors import HrddError, RefusedExtract
 from pipeline.settings import Settings
 
 MANIFEST = ".manifest.json"
-SENT = "sent"  # the copy that is read
+SENT = "sent"  # the copy that is read of what is not text
 MAX_KEPT_BYTES = 1 << 26  # a refused file up to this size is kept whole in quarantine.parquet
 _NOTHING: dict[str, Any] = {
     "records_in": 0,
@@ -58,22 +61,31 @@ def load_file(settings: Settings, path: Path, name: str, into: Path) -> tuple[di
     } | _NOTHING
     promised: Contract | None = None
     stop: HrddError | None = None
+    sent: Path | None = None
     try:
         store.folder(into)
-        with _workspace(into) as folder:
+        with _workspace(into) as folder, ExitStack() as until_it_is_read:
             workspace = Path(folder)
             try:
                 promised = _contract(name)
                 receipt |= {"contract": promised.name, "contract_digest": promised.digest}
-                kept, sha256, size = _kept(path, workspace)
-                receipt |= {"sha256": sha256, "bytes": size}
-                manifest, warnings = _manifest(settings, path, promised, size, sha256)
-                with _connected(settings, workspace) as connection:
-                    reading = read(connection, kept, path.name, promised, manifest, workspace)
-                    if pseudonyms(promised):
-                        _hide_ids(settings, connection, promised, reading)
-                    _put(into, "loaded.parquet", reading.parquet)
-                    _put(into, "quarantine.parquet", _quarantined(connection, reading, workspace))
+                stream = until_it_is_read.enter_context(_opened(path))
+                sent = _readable(stream, path.name, workspace)
+                as_opened = os.fstat(stream.fileno())
+                with ThreadPoolExecutor(1) as beside:
+                    digest = beside.submit(store.sha256_file, sent)
+                    try:
+                        manifest, warnings = _manifest(settings, path, promised, as_opened.st_size, digest)
+                        with _connected(settings, workspace) as connection:
+                            reading = read(connection, sent, path.name, promised, manifest, workspace)
+                            if pseudonyms(promised):
+                                _hide_ids(settings, connection, promised, reading)
+                            quarantined = _quarantined(connection, reading, workspace)
+                    finally:
+                        receipt |= {"sha256": digest.result(), "bytes": as_opened.st_size}
+                _stop_if_changed(as_opened, os.fstat(stream.fileno()))
+                _put(into, "loaded.parquet", reading.parquet)
+                _put(into, "quarantine.parquet", quarantined)
                 receipt |= {"outcome": "loaded", "warnings": warnings + reading.warnings} | counts(reading)
             except HrddError as fault:
                 stop = fault
@@ -82,7 +94,7 @@ def load_file(settings: Settings, path: Path, name: str, into: Path) -> tuple[di
                 stop = _unexpected(fault)
             if stop is not None:
                 receipt |= {"refusal": stop.parts()}
-                _leave_refused(settings, workspace, into, promised, stop)
+                _leave_refused(settings, workspace, into, promised, stop, sent)
         store.write_json(into / "receipt.json", receipt)
     except (OSError, duckdb.Error) as fault:
         stop = HrddError(
@@ -135,32 +147,52 @@ def _connected(settings: Settings, workspace: Path) -> Any:
     return connect(bounded(settings), folders=[workspace], spill=workspace / "spill")
 
 
-def _kept(path: Path, workspace: Path) -> tuple[Path, str, int]:
-    """A copy of the file, its SHA-256 and its size (bytes).
-
-    DuckDB never sees a sender's name, and nobody changes what is read and hashed meanwhile.
-    """
+def _opened(path: Path) -> BinaryIO:
+    """The file, opened once: whatever stands under its name later is not read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as fault:
         raise _unread(f"no file that can be opened ({type(fault).__name__})") from None
     status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise _unread("a folder, a device or a pipe")
-    with os.fdopen(descriptor, "rb") as stream:
-        if status.st_size > MAX_SENT_BYTES:
-            raise _unread(f"{status.st_size} bytes, more than {MAX_SENT_BYTES}")
-        return workspace / SENT, *store.copy(stream, workspace / SENT)
+    if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_SENT_BYTES:
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISREG(status.st_mode):
+        raise _unread(f"{status.st_size} bytes, more than {MAX_SENT_BYTES}")
+    raise _unread("a folder, a device or a pipe")
+
+
+def _readable(stream: BinaryIO, name: str, workspace: Path) -> Path:
+    """Where the open file can be read, under no name of its sender's: text where it is, all else, which DuckDB may
+    read itself, in a copy."""
+    own = Path(f"/proc/self/fd/{stream.fileno()}")
+    if kind_of(name) in TEXT and own.exists():
+        return own
+    copy = workspace / SENT
+    with copy.open("wb") as out:
+        shutil.copyfileobj(stream, out, 1 << 20)
+    return copy
+
+
+def _stop_if_changed(before: os.stat_result, after: os.stat_result) -> None:
+    """What was read, hashed and counted must be one and the same file."""
+    if any(getattr(before, of) != getattr(after, of) for of in ("st_size", "st_mtime_ns", "st_ctime_ns")):
+        raise RefusedExtract(
+            "The file changed while it was read.",
+            found="another size or another time of its last change than when it was opened",
+            expected="a file that nobody writes to any more",
+            rule="ingest/alone.py",
+            next_step="wait until its sender has finished, then load it again",
+        )
 
 
 def _manifest(
-    settings: Settings, path: Path, promised: Contract, size: int, sha256: str
+    settings: Settings, path: Path, promised: Contract, size: int, digest: Future[str]
 ) -> tuple[dict[str, Any], list[str]]:
     file = path.with_name(path.name + MANIFEST)
     if not os.path.lexists(file):
         return {}, ["no manifest: whether the file is whole cannot be proven"]
-    return held_to_manifest(settings, file, promised, size, sha256)
+    return held_to_manifest(settings, file, promised, size, digest.result())
 
 
 def _hide_ids(settings: Settings, connection: duckdb.DuckDBPyConnection, promised: Contract, reading: Reading) -> None:
@@ -197,9 +229,10 @@ def _no_record() -> str:
     )
 
 
-def _leave_refused(settings: Settings, workspace: Path, into: Path, promised: Contract | None, stop: HrddError) -> None:
+def _leave_refused(
+    settings: Settings, workspace: Path, into: Path, promised: Contract | None, stop: HrddError, sent: Path | None
+) -> None:
     """What a refused file leaves: no record, and its bytes, so that they can be looked at, unless none may be kept."""
-    kept = workspace / SENT
     empty, refused = workspace / "empty.parquet", workspace / "refused.parquet"
     with _connected(settings, workspace) as connection:
         columns = promised.in_raw.columns if promised else ()
@@ -208,8 +241,8 @@ def _leave_refused(settings: Settings, workspace: Path, into: Path, promised: Co
             f"copy (select {nothing}null::bigint as {ROW_NUMBER} limit 0) to {text(str(empty))} (format parquet)"
         )
         query = _no_record()
-        may_be_kept = kept.exists() and not isinstance(stop, ForbiddenColumn)
-        if may_be_kept and kept.stat().st_size <= MAX_KEPT_BYTES:
+        if sent and not isinstance(stop, ForbiddenColumn) and sent.stat().st_size <= MAX_KEPT_BYTES:
+            kept = Path(shutil.copyfile(sent, workspace / "kept"))
             query = (
                 "select null::bigint as record, null::bigint as line, null::bigint as lines, null::varchar as columns, "
                 f"{text(stop.headline)} as reason, null::varchar as text, content as bytes "

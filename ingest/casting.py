@@ -12,6 +12,8 @@ _INTEGER = "-?(0|[1-9][0-9]*)"  # the whole part of every number: "007" is a cod
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _INSTANT = r"\d{4}-\d{2}-\d{2}T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?"
 _OFFSET = r"(Z|[+-](0\d|1[0-4]):[0-5]\d)"
+# What DuckDB casts of these forms is an instant by the two patterns above, unless a bare point is in it.
+_USUAL_INSTANTS = [f"____-__-__T{hour}:__:___0_:00" for hour in ("0_", "1_", "20", "21", "22", "23")]
 # As code points, for on a screen full-width digits cannot be told from these.
 _FULL_WIDTH = "".join(map(chr, [*range(0xFF10, 0xFF1A), 0xFF0D, 0xFF0E])), "0123456789-."
 _DIGITS_OF_A_DOUBLE = 15
@@ -50,30 +52,30 @@ def proofs(contract: Contract, *, may_have_outer_space: bool) -> list[str]:
         if column.format or column.may_have_exponent or column.limits or column.kind in ("DOUBLE", "VARCHAR[]"):
             found += [f"coalesce(not ({is_wrong}), true)" for _, is_wrong in wrongs_of(column, cell)]
             continue
-        held = []
-        if column.codes:
-            held.append(f"{cell} in ({', '.join(text(code) for code in column.codes)})")
+        is_the_same = f"{cell} is not distinct from {value}::varchar"
+        held = [f"{cell} in ({', '.join(text(code) for code in column.codes)})"] if column.codes else []
         match column.kind:
             case "VARCHAR":
                 if column.pattern:
                     held.append(_like(cell, column.pattern))
                 elif may_have_outer_space and not column.codes and not column.may_have_outer_space:
                     held.append(f"not {_spaced(cell)}")
-            case "BOOLEAN":
-                held.append(f"{cell} in ('true', 'false')")
+            case "BOOLEAN" | "DATE":
+                found.append(is_the_same)
             case "BIGINT" | "INTEGER":
-                held += [f"{value} is not null", f"{cell} = {value}::varchar or {_like(cell, _INTEGER)}"]
+                found.append(f"{is_the_same} or {cell} = '-0'")
             case "DECIMAL":
                 slow = _like(cell, _INTEGER + _fraction(column))
-                held += [f"{value} is not null", f"{cell} = {value}::varchar or {slow}"]
+                found.append(f"case when {is_the_same} then true else {value} is not null and {slow} end")
             case _:
-                is_day = column.kind == "DATE"
-                held.append(f"{cell} = {value}::varchar" if is_day else _like(cell, _INSTANT + _OFFSET))
-                held.append(f"{value} >= {column.kind} '{FIRST_YEAR}-01-01'")
-                held.append(f"{value} < {column.kind} '{LAST_YEAR + 1}-01-01'")
-        # One by one: of a conjunction within a disjunction DuckDB makes two, and asks the dear one twice.
-        found += [f"(c{place} is null or {condition})" for condition in held]
-    return found
+                is_usual = " or ".join(f"{cell} like '{form}'" for form in _USUAL_INSTANTS)
+                slow = _like(cell, _INSTANT + _OFFSET)
+                held.append(f"case when ({is_usual}) and not contains({cell}, '.') then true else {slow} end")
+        if column.kind in ("DATE", "TIMESTAMP"):
+            found.append(f"{cell} is null or {value} >= {column.kind} '{FIRST_YEAR}-01-01'")
+            found.append(f"{cell} is null or {value} < {column.kind} '{LAST_YEAR + 1}-01-01'")
+        found += [f"coalesce({condition}, true)" for condition in held]
+    return [f"({condition})" for condition in found]
 
 
 def typed(contract: Contract, place: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
@@ -67,35 +67,45 @@ def _pieces(file: Path, connection: duckdb.DuckDBPyConnection) -> Iterator[tuple
     return ((begin, begin + size) for begin, size in rows)
 
 
-def join(files: Sequence[Path], target: Path) -> None:
-    """Make one Parquet file of several of the same columns: their groups of rows, byte for byte, one after the other.
+class Joined:
+    """A Parquet file made of several of the same columns: their groups of rows, byte for byte, one after the other."""
 
-    Raises ValueError for files of different columns.
-    """
-    whole: Fields = {}
-    with target.open("wb") as out:
-        out.write(_MARK)
-        for file in files:
-            with file.open("rb") as stream:
-                footer, end = _footer(stream)
-                stream.seek(len(_MARK))
-                shift = out.tell() - len(_MARK)
-                shutil.copyfileobj(_Part(stream, end - len(_MARK)), out, 1 << 20)
-            groups = footer[_GROUPS][1][1]
-            for group in groups:
-                _shift(group, shift)
-            if not whole:
-                whole = footer
-                continue
-            if footer[_SCHEMA] != whole[_SCHEMA]:
+    def __init__(self, target: Path) -> None:
+        self._out = target.open("wb")
+        self._out.write(_MARK)
+        self._whole: Fields = {}
+
+    def __enter__(self) -> Joined:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._out.close()
+
+    def add(self, file: Path) -> None:
+        """Add a file's rows. Raises ValueError if its columns are others than those before."""
+        with file.open("rb") as stream:
+            footer, end = _footer(stream)
+            if footer[_SCHEMA] != self._whole.setdefault(_SCHEMA, footer[_SCHEMA]):
                 raise ValueError("files of different columns cannot be joined")
-            whole[_ROWS] = whole[_ROWS][0], whole[_ROWS][1] + footer[_ROWS][1]
-            whole[_GROUPS][1][1].extend(groups)
-        for ordinal, group in enumerate(whole[_GROUPS][1][1]):
+            stream.seek(len(_MARK))
+            shift = self._out.tell() - len(_MARK)
+            shutil.copyfileobj(_Part(stream, end - len(_MARK)), self._out, 1 << 20)
+        for group in footer[_GROUPS][1][1]:
+            _shift(group, shift)
+        if _ROWS not in self._whole:
+            self._whole = footer
+            return
+        self._whole[_ROWS] = self._whole[_ROWS][0], self._whole[_ROWS][1] + footer[_ROWS][1]
+        self._whole[_GROUPS][1][1].extend(footer[_GROUPS][1][1])
+
+    def finish(self) -> None:
+        """Write what the file says of itself: its columns, and where everything lies. At least one file was added."""
+        for ordinal, group in enumerate(self._whole[_GROUPS][1][1]):
             if _ORDINAL in group:
                 group[_ORDINAL] = group[_ORDINAL][0], ordinal
-        written = thrift.write(whole)
-        out.write(written + len(written).to_bytes(4, "little") + _MARK)
+        written = thrift.write(self._whole)
+        self._out.write(written + len(written).to_bytes(4, "little") + _MARK)
+        self._out.close()
 
 
 class _Part:

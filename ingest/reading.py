@@ -7,7 +7,8 @@ everything is counted: what is not loaded is quarantined, in records and in phys
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -20,15 +21,16 @@ import numpy as np
 from ingest.casting import proofs, readable, rules, text, typed, wrongs_of
 from ingest.contract import Contract
 from ingest.opening import opened
-from ingest.pages import join
+from ingest.pages import Joined
 from ingest.quarantine import Broken, Finder, Quarantine
-from ingest.scan import THREADS, Part, Scan, Text, scan
+from ingest.scan import Part, Scan, Text, scan
 from pipeline.database import quoted
 from pipeline.errors import HrddError, RefusedExtract
 
 ROW_NUMBER = "_row_number"
 _COPY = "(format parquet, compression zstd, row_group_size 122880)"
 _KEYS_AT_ONCE = 1 << 24  # keys compared at a time; a third of a gigabyte
+_PARTS_AT_ONCE = 2
 _DEFAULT_LINE = 2_000_000  # longest line that DuckDB reads unless told otherwise
 
 
@@ -58,9 +60,10 @@ def read(
     """
     quarantine = Quarantine(workspace)
     found = opened(file, sent_as, contract, quarantine, workspace, connection)
-    with _Casting(connection, contract, found.text, quarantine, workspace) as casting:
+    totals = manifest.get("control_totals", {})
+    with _Casting(connection, contract, found.text, quarantine, workspace, is_kept=bool(totals)) as casting:
         scanned = scan(found.text, contract, quarantine, workspace / "clean", casting.take)
-        parquet, loaded, short = casting.finish()
+        casting.finish()
     _hold_to_rows(scanned, manifest)
     warnings = []
     if not scanned.ends_with_newline and found.aside is None:
@@ -68,10 +71,10 @@ def read(
     if not found.is_proven and "sha256" not in manifest:
         warnings.append("Parquet without checksums and without a manifest's sha256: a changed byte may not show")
     broken = quarantine.structural
-    warnings += _prove_control_totals(connection, contract, scanned, broken, manifest.get("control_totals", {}))
-    for part in short:
+    warnings += _prove_control_totals(connection, contract, scanned, broken, totals)
+    for part in casting.short:
         _judge(connection, contract, scanned, part, broken, quarantine)
-    loaded = _keep_first_of_each_key(connection, contract, scanned, quarantine, parquet, loaded)
+    loaded = _keep_first_of_each_key(connection, contract, scanned, quarantine, casting)
     header, blank = found.aside or (scanned.header_lines, scanned.blank_lines)
     own_lines = scanned.records if found.aside else scanned.lines - scanned.header_lines - scanned.blank_lines
     lines = {
@@ -88,7 +91,7 @@ def read(
             rule="ingest/reading.py",
             next_step="report this as a defect; nothing of the file was loaded",
         )
-    return Reading(parquet, quarantine, scanned.records, loaded, lines, warnings)
+    return Reading(casting.parquet, quarantine, scanned.records, loaded, lines, warnings)
 
 
 def _hold_to_rows(scanned: Scan, manifest: Mapping[str, Any]) -> None:
@@ -113,7 +116,7 @@ def _cells(contract: Contract, delimited: Text, part: Part, broken: Sequence[int
     longest = max(_DEFAULT_LINE, 2 * part.longest)
     return (
         f"(from (select *, {part.numbers.start - 1} + row_number() over () as _number from (select *{cast} from "
-        f"read_csv({text(str(part.file))}, auto_detect = false, header = false, skip = {part.skip}, "
+        f"read_csv({text(str(part.file))}, auto_detect = false, header = false, "
         f"delim = {text(delimited.delimiter)}, quote = {text(delimited.quote)}, "
         f"escape = {text(delimited.quote)}, columns = {{{columns}}}, new_line = '\\n', nullstr = '', "
         f"strict_mode = true, null_padding = false, max_line_size = {longest}, compression = 'none', "
@@ -145,8 +148,9 @@ def _unmarked(name: str, number: str, among: range) -> str:
 class _Casting:
     """Writes the records without a fault, typed and in order, part by part while others are still being scanned.
 
-    Each part is one query of one thread: threads that share a query cost more than parts that run side by side.
-    The files of the parts are joined in order, so the same file gives the same bytes.
+    Each part is one query of one thread: threads that share a query cost more than parts that run side by side. The
+    files of the parts are joined in order, so the same file gives the same bytes. The text of a part in which
+    every record is good is deleted, so that the next ones take its place in memory, unless it ``is_kept``.
     """
 
     def __init__(
@@ -156,41 +160,55 @@ class _Casting:
         delimited: Text,
         quarantine: Quarantine,
         workspace: Path,
+        *,
+        is_kept: bool,
     ) -> None:
         self._connection, self._contract, self._text = connection, contract, delimited
-        self._quarantine, self._workspace = quarantine, workspace
-        self._pool = ThreadPoolExecutor(THREADS)
-        self._parts: list[tuple[Part, Path, Future[int]]] = []
+        self._quarantine, self._workspace, self._is_kept = quarantine, workspace, is_kept
+        self._pool = ThreadPoolExecutor(_PARTS_AT_ONCE)
+        self._waiting: deque[tuple[Part, Path, Future[int]]] = deque()
+        self.parquet = workspace / "loaded.parquet"
+        self._joined = Joined(self.parquet)
+        self.loaded = 0
+        self.short: list[Part] = []  # parts with a record that is not good
+        self.hashes: list[list[Path]] = [[] for _ in contract.keys]  # of each key's values, a sorted file for each part
 
     def __enter__(self) -> _Casting:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self._joined.__exit__()
 
     def take(self, part: Part) -> None:
-        """Begin with a part."""
-        if part.numbers:
-            piece = self._workspace / f"loaded-{len(self._parts)}.parquet"
-            cast = self._pool.submit(self._cast, self._connection.cursor(), part, self._quarantine.structural, piece)
-            self._parts.append((part, piece, cast))
+        """Begin with a part; the scan waits where it is too far ahead."""
+        piece = self._workspace / f"loaded-{part.numbers.start}.parquet"
+        cast = self._pool.submit(self._cast, self._connection.cursor(), part, self._quarantine.structural, piece)
+        self._waiting.append((part, piece, cast))
+        if len(self._waiting) > _PARTS_AT_ONCE + 1:
+            self._join_next()
 
-    def finish(self) -> tuple[Path, int, list[Part]]:
-        """The file, how many records are in it, and the parts in which there are others."""
-        parquet, columns = self._workspace / "loaded.parquet", self._contract.columns
-        if not self._parts:
-            empty = "".join(f"null::{c.physical_type} as {quoted(c.name)}, " for c in columns)
-            query = f"select {empty}null::bigint as {ROW_NUMBER} limit 0"
-            return parquet, _number(self._connection, f"copy ({query}) to {text(str(parquet))} {_COPY}"), []
-        loaded = [cast.result() for _, _, cast in self._parts]
-        join([piece for _, piece, _ in self._parts], parquet)
-        broken = self._quarantine.structural
-        short = []
-        for (part, piece, _), good in zip(self._parts, loaded, strict=True):
-            piece.unlink()
-            if good != len(part.numbers) - len(_among(broken, part.numbers)):
-                short.append(part)
-        return parquet, sum(loaded), short
+    def finish(self) -> None:
+        """Wait for every part. Afterwards the records without a fault are in ``parquet``."""
+        while self._waiting:
+            self._join_next()
+        if self.loaded or self.short:
+            self._joined.finish()
+            return
+        empty = "".join(f"null::{c.physical_type} as {quoted(c.name)}, " for c in self._contract.columns)
+        query = f"select {empty}null::bigint as {ROW_NUMBER} limit 0"
+        self._connection.execute(f"copy ({query}) to {text(str(self.parquet))} {_COPY}")
+
+    def _join_next(self) -> None:
+        part, piece, cast = self._waiting.popleft()
+        good = cast.result()
+        self._joined.add(piece)
+        piece.unlink()
+        self.loaded += good
+        if good != len(part.numbers) - len(_among(self._quarantine.structural, part.numbers)):
+            self.short.append(part)
+        elif not self._is_kept:
+            part.file.unlink()
 
     def _cast(self, own: duckdb.DuckDBPyConnection, part: Part, broken: Sequence[int], piece: Path) -> int:
         contract, names = self._contract, [quoted(column.name) for column in self._contract.columns]
@@ -201,7 +219,16 @@ class _Casting:
             _mark(own, "broken", broken, part.numbers)
             cells = _cells(contract, self._text, part, broken, cast=values)
             query = f"select {picks}, _number as {ROW_NUMBER} from {cells} where {proven}"
-            return _number(own, f"copy ({query}) to {text(str(piece))} {_COPY}")
+            good = _number(own, f"copy ({query}) to {text(str(piece))} {_COPY}")
+            for place, files in enumerate(self.hashes):
+                _, hashed, present = _key(contract, contract.keys[place])
+                query = f"select {hashed} as key from read_parquet({text(str(piece))}) where {present}"
+                hashes = own.execute(query).fetchnumpy()["key"]
+                hashes.sort()
+                file = piece.with_suffix(f".key-{place}")
+                hashes.tofile(file)
+                files.append(file)
+            return good
 
 
 def _judge(
@@ -239,43 +266,53 @@ def _keep_first_of_each_key(
     contract: Contract,
     scanned: Scan,
     quarantine: Quarantine,
-    parquet: Path,
-    loaded: int,
+    casting: _Casting,
 ) -> int:
     """Of good records with one key the first stays. Keys that only look different (NFC and NFD) are one."""
     repeated: dict[int, str] = {}
-    source = f"read_parquet({text(str(parquet))})"
-    for names in contract.keys if loaded > 1 else ():
-        columns = [contract.column(name) for name in names]
-        parts = [f"nfc_normalize({quoted(c.name)})" if c.kind == "VARCHAR" else quoted(c.name) for c in columns]
-        key = f"hash({', '.join(parts)})"
-        present = " and ".join(f"{quoted(name)} is not null" for name in names)
-        slices = loaded // _KEYS_AT_ONCE + 1
-        for part in range(slices):
-            hashes = connection.execute(
-                f"select key from (select {key} as key from {source} where {present}) where key % {slices} = {part}"
-            ).fetchnumpy()["key"]
-            hashes.sort()
-            twice = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
-            if not len(twice):
-                continue
+    source = f"read_parquet({text(str(casting.parquet))})"
+    for names, files in zip(contract.keys, casting.hashes, strict=True):
+        parts, key, present = _key(contract, names)
+        for twice in _twice(files):
             connection.execute("create or replace temp table twice as select unnest($1::ubigint[]) as key", [twice])
             found = connection.execute(
-                f"select {ROW_NUMBER} from (select {ROW_NUMBER}, row_number() over (partition by {', '.join(parts)} "
+                f"select {ROW_NUMBER} from (select {ROW_NUMBER}, row_number() over (partition by {parts} "
                 f"order by {ROW_NUMBER}) as turn from {source} where {present} and {key} in (from twice)) "
                 "where turn > 1"
             ).fetchall()
             for (number,) in found:
                 repeated.setdefault(number, ", ".join(names))
     if not repeated:
-        return loaded
+        return casting.loaded
     numbers = sorted(repeated)
     for place in scanned.find(numbers):
         number, line, lines, own = place
         quarantine.add(Broken(number, line, lines, repeated[number], "duplicate_key", own), Finder.KEY)
     every = range(1, scanned.records + 1)
     _mark(connection, "repeated", numbers, every)
-    return rewrite(connection, parquet, f"select * from {source} where {_unmarked('repeated', ROW_NUMBER, every)}")
+    return rewrite(
+        connection, casting.parquet, f"select * from {source} where {_unmarked('repeated', ROW_NUMBER, every)}"
+    )
+
+
+def _key(contract: Contract, names: Sequence[str]) -> tuple[str, str, str]:
+    """SQL for a key's columns, for their hash, and for whether the key is there. NFC and NFD are one."""
+    columns = [contract.column(name) for name in names]
+    parts = ", ".join(f"nfc_normalize({quoted(c.name)})" if c.kind == "VARCHAR" else quoted(c.name) for c in columns)
+    return parts, f"hash({parts})", " and ".join(f"{quoted(name)} is not null" for name in names)
+
+
+def _twice(files: Sequence[Path]) -> Iterator[np.ndarray]:
+    """The hashes that are there more than once in files of sorted ones, as many at a time as memory holds."""
+    runs = [np.memmap(file, np.uint64, "r") for file in files if file.stat().st_size]
+    slices = sum(map(len, runs)) // _KEYS_AT_ONCE + 1
+    bounds = np.array([(place << 64) // slices for place in range(1, slices)], np.uint64)
+    for some in zip(*(np.split(run, np.searchsorted(run, bounds)) for run in runs), strict=True):
+        hashes = np.concatenate(some)
+        hashes.sort(kind="stable")  # which merges what is sorted
+        twice = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+        if len(twice):
+            yield twice
 
 
 def rewrite(connection: duckdb.DuckDBPyConnection, parquet: Path, query: str) -> int:
@@ -307,7 +344,7 @@ def _prove_control_totals(
         unread, actual = len(broken), Decimal(0)
         faults = " or ".join(is_wrong for _, is_wrong in wrongs_of(column, readable(contract, place)))
         value = typed(contract, place)
-        for part in scanned.parts if scanned.records else ():
+        for part in scanned.parts:
             _mark(connection, "broken", broken, part.numbers)
             wrong, subtotal = connection.execute(
                 f"select count(*) filter ({faults}), coalesce(sum({value}) filter (not coalesce({faults}, false)), 0) "

@@ -9,13 +9,11 @@ record by record. Both leave the same: text that DuckDB cannot misread, one line
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 
@@ -24,8 +22,6 @@ from ingest.quarantine import Broken, Finder, Quarantine
 from pipeline.errors import RefusedExtract
 
 BLOCK = 1 << 18  # what fits a processor's cache is counted fastest
-BLOCKS_AHEAD = 4  # blocks that are proven while the one before them is taken
-THREADS = 2
 PART = 1 << 26  # DuckDB numbers records in one thread, so that several parts are read at once
 MAX_RECORD_BYTES = 1 << 23
 MAX_LINE_BYTES = 1 << 26  # a line without end is no text
@@ -51,13 +47,12 @@ class Text:
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of the clean text: its first ``skip`` lines are no record, and the next ones those of these numbers.
+    """A piece of the clean text: one line for each record of these numbers.
 
     ``longest`` and ``may_have_outer_space`` are of all records up to its end.
     """
 
     file: Path
-    skip: int
     numbers: range
     columns: tuple[Column, ...]
     longest: int
@@ -131,20 +126,12 @@ def scan(
     """Split a file into records by its contract; broken ones go to the quarantine. ``take`` gets each part as soon as
     it is there.
 
-    What is not read from the file itself is written beside ``clean``. Raises RefusedExtract for a fault of the whole
+    The parts are written beside ``clean``. Raises RefusedExtract for a fault of the whole
     file: its header, or a quote that is never closed where a cell may have lines.
     """
     with text.file.open("rb") as stream:
         columns, header_lines, start = _find_header(stream, text, contract)
         return _Scanner(text, columns, header_lines, start, quarantine, clean, take).read(stream)
-
-
-class _Ahead(NamedTuple):
-    """A block that is being proven; ``is_last`` says that the file ends with it."""
-
-    block: bytes
-    is_last: bool
-    proof: Future[_Proof | None]
 
 
 class _Scanner:
@@ -168,53 +155,35 @@ class _Scanner:
         self.may_have_outer_space = False
         self.parts: list[Part] = []
         self.part_offset, self.part_record = start, 1
-        self.copy: BinaryIO | None = None
+        self.part: BinaryIO | None = None
 
     def read(self, stream: BinaryIO) -> Scan:
-        ends_with_newline, is_last = True, False
-        ahead: deque[_Ahead] = deque()
-        position, wanted, is_read = self.offset, BLOCK, False
-        with ThreadPoolExecutor(THREADS) as pool:
-            try:
-                while True:
-                    while not is_read and len(ahead) < (BLOCKS_AHEAD if wanted == BLOCK else 1):
-                        stream.seek(position)
-                        block = stream.read(wanted)
-                        is_read = len(block) < wanted
-                        block = block if is_read else block[: block.rfind(b"\n") + 1]
-                        if not block:
-                            break
-                        position += len(block)
-                        proof = pool.submit(_proven, block, self.text, len(self.columns))
-                        ahead.append(_Ahead(block, is_read, proof))
-                    used = size = 0
-                    if ahead:
-                        block, is_last, proof = ahead.popleft()
-                        size, ends_with_newline = len(block), block.endswith(b"\n")
-                        used = self._take(block, proof.result()) or self._split(block, is_last)
-                    if is_read and not ahead and (used == size or is_last):
-                        break
-                    # A record that goes on past the block is looked at again with twice as much of it.
-                    wanted = BLOCK if used else 2 * max(wanted, size)
-                    if used < size:
-                        ahead.clear()
-                        position, is_read = self.offset, False
-                    if wanted > 2 * MAX_LINE_BYTES:
-                        raise _refused(
-                            "A line does not end.",
-                            found=f"no end within {MAX_LINE_BYTES} bytes from line {self.line}",
-                            expected="records of a few thousand bytes",
-                            next_step="ask the sender for the file anew; is it the text format that its name says?",
-                        )
-                    if self.offset - self.part_offset >= PART:
-                        self._end_part()
-                if self.parts or self.copy:
+        ends_with_newline, is_last, wanted = True, False, BLOCK
+        try:
+            while not is_last:
+                stream.seek(self.offset)
+                block = stream.read(wanted)
+                is_last = len(block) < wanted
+                if not is_last:
+                    block = block[: block.rfind(b"\n") + 1]
+                if block:
+                    ends_with_newline = block.endswith(b"\n")
+                used = self._take(block) or self._split(block, is_last)
+                # A record that goes on past the block is looked at again with twice as much of it.
+                wanted = BLOCK if used else 2 * wanted
+                if wanted > 2 * MAX_LINE_BYTES:
+                    raise _refused(
+                        "A line does not end.",
+                        found=f"no end within {MAX_LINE_BYTES} bytes from line {self.line}",
+                        expected="records of a few thousand bytes",
+                        next_step="ask the sender for the file anew; is it the text format that its name says?",
+                    )
+                if self.offset - self.part_offset >= PART:
                     self._end_part()
-                else:
-                    self._is_there(self.text.file, self.header_lines)
-            finally:
-                if self.copy:
-                    self.copy.close()
+            self._end_part()
+        finally:
+            if self.part:
+                self.part.close()
         return Scan(
             self.text,
             self.columns,
@@ -227,14 +196,12 @@ class _Scanner:
             tuple(self.blocks),
         )
 
-    def _take(self, block: bytes, proof: _Proof | None) -> int:
+    def _take(self, block: bytes) -> int:
         """Take a block in which each line is one record in order. Returns how many bytes that is: all, or none."""
+        proof = _proven(block, self.text, len(self.columns))
         if proof is None:
             return 0
-        if b"\r" in block:
-            self._copied(block.replace(b"\r\n", b"\n"))
-        elif self.copy:
-            self.copy.write(block)
+        self._put(block.replace(b"\r\n", b"\n") if b"\r" in block else block)
         self.longest = max(self.longest, proof.longest)
         self.may_have_outer_space |= proof.may_have_outer_space
         self._took(proof.records, proof.records, len(block))
@@ -259,7 +226,7 @@ class _Scanner:
             size, self.longest = size + length, max(self.longest, length)
         if size:
             self.may_have_outer_space = True
-            self._copied("".join(lines).encode())
+            self._put("".join(lines).encode())
             self._took(len(lines), line - self.line, size)
         return size
 
@@ -267,34 +234,22 @@ class _Scanner:
         self.blocks.append(_Block(self.records + 1, records, self.line, self.offset, size))
         self.records, self.line, self.offset = self.records + records, self.line + lines, self.offset + size
 
-    def _copied(self, lines: bytes) -> None:
-        """Write a block that is not as it was sent; until the first of them, a part is clean as it stands."""
-        if self.copy is None:
-            self.copy = self.clean.with_name(f"{self.clean.name}-{len(self.parts)}").open("wb")
-            with self.text.file.open("rb") as before:
-                before.seek(self.part_offset)
-                _copy_bytes(before, self.copy, self.offset - self.part_offset)
-        self.copy.write(lines)
+    def _put(self, lines: bytes) -> None:
+        if self.part is None:
+            self.part = self.clean.with_name(f"{self.clean.name}-{len(self.parts)}").open("wb")
+        self.part.write(lines)
 
     def _end_part(self) -> None:
         """Close a part of the clean text; what comes next belongs to another."""
-        self._copied(b"")
-        if self.copy:
-            self.copy.close()
-            if self.records >= self.part_record:
-                self._is_there(Path(self.copy.name), 0)
-        self.copy, self.part_offset, self.part_record = None, self.offset, self.records + 1
-
-    def _is_there(self, file: Path, skip: int) -> None:
-        numbers = range(self.part_record, self.records + 1)
-        self.parts.append(Part(file, skip, numbers, self.columns, self.longest, self.may_have_outer_space))
-        self.take(self.parts[-1])
-
-
-def _copy_bytes(source: BinaryIO, target: BinaryIO, size: int) -> None:
-    while size > 0 and (part := source.read(min(size, BLOCK))):
-        target.write(part)
-        size -= len(part)
+        if self.part and self.records >= self.part_record:
+            self.part.close()
+            numbers = range(self.part_record, self.records + 1)
+            self.parts.append(
+                Part(Path(self.part.name), numbers, self.columns, self.longest, self.may_have_outer_space)
+            )
+            self.part = None
+            self.take(self.parts[-1])
+        self.part_offset, self.part_record = self.offset, self.records + 1
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from test_ingest_promises import alone, as_sent, manifest_of, zipped
 from ingest import parquet, thrift
 from ingest.contract import read_contract
 from ingest.encoding import ENCODINGS
-from ingest.pages import join
+from ingest.pages import Joined
 from ingest.quarantine import Quarantine
 from ingest.thrift import BrokenThriftError
 from pipeline import store
@@ -414,6 +414,13 @@ def test_joined_parquet_files_are_their_rows_one_after_the_other_and_nothing_is_
     """The same rows, the same groups, and of each group the same bytes, wherever it lies now."""
     files = [tmp_path / f"{number}.parquet" for number in range(3)]
     joined = tmp_path / "joined.parquet"
+
+    def join(some: list[Path]) -> None:
+        with Joined(joined) as whole:
+            for file in some:
+                whole.add(file)
+            whole.finish()
+
     with duckdb.connect() as connection:
         for number, file in enumerate(files):
             connection.execute(
@@ -421,7 +428,7 @@ def test_joined_parquet_files_are_their_rows_one_after_the_other_and_nothing_is_
                 f"from range({number * 9000}, {number * 9000 + 5000}) as numbers(i)) to '{file}' "
                 "(format parquet, compression zstd, row_group_size 2048)"
             )
-        join(files, joined)
+        join(files)
 
         def rows(source: str) -> list[Any]:
             return connection.execute(f"select * from read_parquet({source}) order by i").fetchall()
@@ -432,11 +439,11 @@ def test_joined_parquet_files_are_their_rows_one_after_the_other_and_nothing_is_
         about = "select num_values, stats_min_value, stats_max_value, total_compressed_size from parquet_metadata"
         apart = [line for file in files for line in connection.execute(f"{about}('{file}')").fetchall()]
         assert connection.execute(f"{about}('{joined}')").fetchall() == apart
-        join(files[:1], joined)
+        join(files[:1])
         assert joined.read_bytes() == files[0].read_bytes()
         connection.execute(f"copy (select 1 as other) to '{files[1]}'")
     with pytest.raises(ValueError, match="different columns"):
-        join(files, joined)
+        join(files)
 
 
 def test_a_header_of_thrift_is_written_as_it_was_read_and_a_broken_one_is_no_crash() -> None:
