@@ -28,9 +28,10 @@ from pipeline.database import quoted
 from pipeline.errors import HrddError, RefusedExtract
 
 ROW_NUMBER = "_row_number"
-_COPY = "(format parquet, compression zstd, row_group_size 122880)"
+_GROUP_ROWS, _GROUP_CELLS = 122_880, 1 << 22  # of a group of rows, which DuckDB holds in memory until it is written
 _KEYS_AT_ONCE = 1 << 24  # keys compared at a time; a third of a gigabyte
 _PARTS_AT_ONCE = 2
+_WIDE = 300  # columns; of more, DuckDB's share of the memory holds one part
 _DEFAULT_LINE = 2_000_000  # longest line that DuckDB reads unless told otherwise
 
 
@@ -165,7 +166,7 @@ class _Casting:
     ) -> None:
         self._connection, self._contract, self._text = connection, contract, delimited
         self._quarantine, self._workspace, self._is_kept = quarantine, workspace, is_kept
-        self._pool = ThreadPoolExecutor(_PARTS_AT_ONCE)
+        self._pool = ThreadPoolExecutor(_PARTS_AT_ONCE if len(contract.columns) <= _WIDE else 1)
         self._waiting: deque[tuple[Part, Path, Future[int]]] = deque()
         self.parquet = workspace / "loaded.parquet"
         self._joined = Joined(self.parquet)
@@ -197,7 +198,7 @@ class _Casting:
             return
         empty = "".join(f"null::{c.physical_type} as {quoted(c.name)}, " for c in self._contract.columns)
         query = f"select {empty}null::bigint as {ROW_NUMBER} limit 0"
-        self._connection.execute(f"copy ({query}) to {text(str(self.parquet))} {_COPY}")
+        self._connection.execute(f"copy ({query}) to {text(str(self.parquet))} {_form(len(self._contract.columns))}")
 
     def _join_next(self) -> None:
         part, piece, cast = self._waiting.popleft()
@@ -219,7 +220,7 @@ class _Casting:
             _mark(own, "broken", broken, part.numbers)
             cells = _cells(contract, self._text, part, broken, cast=values)
             query = f"select {picks}, _number as {ROW_NUMBER} from {cells} where {proven}"
-            good = _number(own, f"copy ({query}) to {text(str(piece))} {_COPY}")
+            good = _number(own, f"copy ({query}) to {text(str(piece))} {_form(len(names))}")
             for place, files in enumerate(self.hashes):
                 _, hashed, present = _key(contract, contract.keys[place])
                 query = f"select {hashed} as key from read_parquet({text(str(piece))}) where {present}"
@@ -318,7 +319,8 @@ def _twice(files: Sequence[Path]) -> Iterator[np.ndarray]:
 def rewrite(connection: duckdb.DuckDBPyConnection, parquet: Path, query: str) -> int:
     """Put the rows of a query over a Parquet file in the file's place. Returns how many there are."""
     again = parquet.with_name("again.parquet")
-    rows = _number(connection, f"copy ({query}) to {text(str(again))} {_COPY}")
+    columns = len(connection.execute(f"describe {query}").fetchall())
+    rows = _number(connection, f"copy ({query}) to {text(str(again))} {_form(columns)}")
     again.replace(parquet)
     return rows
 
@@ -356,6 +358,12 @@ def _prove_control_totals(
         elif actual != promised:
             raise _broken_total(f"another sum of {column.name}", f"the manifest's control total of {column.name}")
     return warnings
+
+
+def _form(columns: int) -> str:
+    """How a table of so many columns is written, as SQL."""
+    rows = max(2048, min(_GROUP_ROWS, _GROUP_CELLS // columns))
+    return f"(format parquet, compression zstd, compression_level 1, parquet_version v2, row_group_size {rows})"
 
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:

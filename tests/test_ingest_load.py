@@ -24,8 +24,10 @@ from test_ingest_land import ROW, everything_in, manifest_of, sample_settings, s
 
 from ingest import contract as contracts_module
 from ingest import load as load_module
+from ingest import reading as reading_module
 from ingest import scan as scan_module
 from ingest.archive import unpack_gzip
+from ingest.casting import proofs, rules, typed
 from ingest.contract import Column, Contract, contract, contracts, read_contract
 from ingest.land import land, refusals
 from ingest.load import load
@@ -606,10 +608,48 @@ def test_a_file_that_is_read_in_parts_gives_what_it_gives_whole(
         return [receipt[name] for name in names], raw_rows(own, receipt), quarantined
 
     whole = outcome("whole")
+    monkeypatch.setattr(reading_module, "_KEYS_AT_ONCE", 7)
     for block, part in ((64, 200), (256, 256), (512, 1500), (1 << 18, 1)):
         monkeypatch.setattr(scan_module, "BLOCK", block)
         monkeypatch.setattr(scan_module, "PART", part)
         assert outcome(f"{block}-{part}") == whole
+
+
+@pytest.mark.parametrize(
+    ("physical", "value"),
+    [
+        ("TIMESTAMP", "1999-12-31T20:59:59-05:00"),
+        ("TIMESTAMP", "2101-01-01T08:59:59+09:00"),
+        ("DATE", "2100-12-31"),
+        ("BIGINT", "-10"),
+        ("INTEGER", "2147483647"),
+        ("DECIMAL(6,2)", "-10.50"),
+        ("DECIMAL(3,0)", "990"),
+        ("BOOLEAN", "true"),
+    ],
+)
+def test_the_quick_proof_lets_through_what_the_rules_let_through_and_nothing_else(physical: str, value: str) -> None:
+    """Of a good value with any two of its signs changed, taken out or doubled."""
+    column = replace(WORKER.columns[0], physical_type=physical, required=False)
+    promised = replace(WORKER, columns=(column,))
+    proven = " and ".join(proofs(promised, may_have_outer_space=True))
+    faulty = " or ".join(f"coalesce({is_wrong}, false)" for _, _, is_wrong in rules(promised))
+    signs = ["", *"0129-+.:TZe/ \t\n", "\uff16"]
+    change = (
+        "select distinct s[: place] || unnest($1::varchar[]) || s[place + width + 1 :] as s "
+        "from {}, generate_series(0, len(s)) as places(place), (select unnest([0, 1]) as width)"
+    )
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(f"create table once as {change.format('(select $2 as s)')}", [signs, value])
+        connection.execute(f"create table changed as {change.format('once')}", [signs])
+        checked, good, apart = connection.execute(
+            f"select count(*), count(*) filter (is_proven), list(c0) filter (is_proven = is_faulty) from ("
+            f"select c0, coalesce({proven}, false) as is_proven, {faulty} as is_faulty "
+            f"from (select *, {typed(promised, 0)} as v0 from (select nullif(s, '') as c0 from changed)))"
+        ).fetchall()[0]
+    assert apart is None
+    assert 0 < good < checked
 
 
 @pytest.mark.parametrize(("day", "outcome"), [("2023-04-05", "loaded"), ("2023-04-06", "refused")])

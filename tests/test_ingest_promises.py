@@ -31,7 +31,8 @@ from test_ingest_load import GOOD_WORKER, WORKER, table
 from test_ingest_load import loaded as loaded_by
 
 from benchmarks import ingest as bench
-from ingest import archive
+from ingest import alone as alone_module
+from ingest import archive, reading
 from ingest.alone import load_file, summary
 from ingest.encoding import ENCODINGS
 from ingest.land import land
@@ -171,6 +172,22 @@ def test_p10_a_file_cut_anywhere_is_refused_with_a_manifest_and_warned_of_withou
         assert len([row for row in loaded if as_sent(row) not in truth]) <= 1
         if receipt["outcome"] == "loaded" and whole[cut - 1 : cut] != b"\n":
             assert any("does not end" in warning for warning in receipt["warnings"])
+
+
+def test_p10_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = written(records()).encode()
+    contract = contract_file(tmp_path)
+
+    def read_while_it_is_written(*given: Any) -> Any:
+        (tmp_path / "growing" / "sent.csv").write_bytes(whole)
+        return reading.read(*given)
+
+    monkeypatch.setattr(alone_module, "read", read_while_it_is_written)
+    receipt, loaded, kept = alone(tmp_path / "growing", whole[: len(whole) // 2], contract)
+    assert (receipt["refusal"]["headline"], loaded) == ("The file changed while it was read.", [])
+    assert [row["bytes"] for row in kept] == [whole]
+    monkeypatch.undo()
+    assert alone(tmp_path / "growing", whole, contract)[0]["loaded"] == len(records())
 
 
 def test_p10_rows_and_control_totals_alone_catch_what_a_digest_would(tmp_path: Path) -> None:
