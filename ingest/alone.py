@@ -7,12 +7,13 @@ count, a quarantined record or a refusal with its reason.
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import shutil
 import stat
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
@@ -21,18 +22,19 @@ import duckdb
 
 from ingest.casting import text
 from ingest.contract import CONTRACTS, Contract, ForbiddenColumn, contract, read_contract
-from ingest.land import MAX_SENT_BYTES, held_to_manifest
+from ingest.land import MAX_SENT_BYTES, held_to_manifest, hold_to_digest
 from ingest.load import bounded, counts
 from ingest.opening import TEXT, kind_of
 from ingest.pseudonym import keys, pseudonyms
 from ingest.reading import ROW_NUMBER, Reading, read, rewrite
+from ingest.scan import ChangedFile
 from pipeline import store
 from pipeline.database import connect, quoted
 from pipeline.errors import HrddError, RefusedExtract
 from pipeline.settings import Settings
 
 MANIFEST = ".manifest.json"
-SENT = "sent"  # the copy that is read of what is not text
+SENT = "sent"  # the copy that is read where a file is not read as it stands
 MAX_KEPT_BYTES = 1 << 26  # a refused file up to this size is kept whole in quarantine.parquet
 _NOTHING: dict[str, Any] = {
     "records_in": 0,
@@ -61,40 +63,43 @@ def load_file(settings: Settings, path: Path, name: str, into: Path) -> tuple[di
     } | _NOTHING
     promised: Contract | None = None
     stop: HrddError | None = None
-    sent: Path | None = None
+    sent: _Sent | None = None
     try:
         store.folder(into)
-        with _workspace(into) as folder, ExitStack() as until_it_is_read:
+        with _workspace(into) as folder, ExitStack() as until_it_is_told:
             workspace = Path(folder)
             try:
                 promised = _contract(name)
                 receipt |= {"contract": promised.name, "contract_digest": promised.digest}
-                stream = until_it_is_read.enter_context(_opened(path))
-                sent = _readable(stream, path.name, workspace)
-                as_opened = os.fstat(stream.fileno())
-                with ThreadPoolExecutor(1) as beside:
-                    digest = beside.submit(store.sha256_file, sent)
-                    try:
-                        manifest, warnings = _manifest(settings, path, promised, as_opened.st_size, digest)
-                        with _connected(settings, workspace) as connection:
-                            reading = read(connection, sent, path.name, promised, manifest, workspace)
-                            if pseudonyms(promised):
-                                _hide_ids(settings, connection, promised, reading)
-                            quarantined = _quarantined(connection, reading, workspace)
-                    finally:
-                        receipt |= {"sha256": digest.result(), "bytes": as_opened.st_size}
-                _stop_if_changed(as_opened, os.fstat(stream.fileno()))
+                sent = _sent(until_it_is_told.enter_context(_opened(path)), path.name, promised, workspace)
+                receipt |= {"bytes": sent.as_opened.st_size}
+                manifest, warnings = _manifest(settings, path, promised, sent)
+                with _connected(settings, workspace) as connection:
+                    reading = read(connection, sent.file, path.name, promised, manifest, workspace)
+                    if pseudonyms(promised):
+                        _hide_ids(settings, connection, promised, reading)
+                    quarantined = _quarantined(connection, reading, workspace)
+                sha256 = sent.sha256 or reading.sha256
+                if sha256 is None or sent.has_changed():
+                    raise ChangedFile
+                hold_to_digest(manifest, sha256)
                 _put(into, "loaded.parquet", reading.parquet)
                 _put(into, "quarantine.parquet", quarantined)
-                receipt |= {"outcome": "loaded", "warnings": warnings + reading.warnings} | counts(reading)
+                receipt |= {"outcome": "loaded", "sha256": sha256}
+                receipt |= {"warnings": warnings + reading.warnings} | counts(reading)
             except HrddError as fault:
                 stop = fault
             except Exception as fault:
                 # The bar is that nothing a file holds ends in a traceback; the kind of the fault may be told.
                 stop = _unexpected(fault)
             if stop is not None:
+                kept = None
+                if sent is not None:
+                    receipt["sha256"], kept = _kept(sent.file, stop, workspace)
+                    if sent.has_changed() and not isinstance(stop, ForbiddenColumn):
+                        stop, kept = ChangedFile(), None
                 receipt |= {"refusal": stop.parts()}
-                _leave_refused(settings, workspace, into, promised, stop, sent)
+                _leave_refused(settings, workspace, into, promised, stop, kept)
         store.write_json(into / "receipt.json", receipt)
     except (OSError, duckdb.Error) as fault:
         stop = HrddError(
@@ -162,37 +167,40 @@ def _opened(path: Path) -> BinaryIO:
     raise _unread("a folder, a device or a pipe")
 
 
-def _readable(stream: BinaryIO, name: str, workspace: Path) -> Path:
-    """Where the open file can be read, under no name of its sender's: text where it is, all else, which DuckDB may
-    read itself, in a copy."""
-    own = Path(f"/proc/self/fd/{stream.fileno()}")
-    if kind_of(name) in TEXT and own.exists():
-        return own
-    copy = workspace / SENT
-    with copy.open("wb") as out:
-        shutil.copyfileobj(stream, out, 1 << 20)
-    return copy
+@dataclass(frozen=True)
+class _Sent:
+    """An open file: where it can be read under no name of its sender's, and the SHA-256 of what is a copy."""
+
+    stream: BinaryIO
+    as_opened: os.stat_result
+    file: Path
+    sha256: str | None
+
+    def has_changed(self) -> bool:
+        """Whether somebody wrote to it since, as far as its size and its times tell."""
+        now = os.fstat(self.stream.fileno())
+        return any(getattr(now, of) != getattr(self.as_opened, of) for of in ("st_size", "st_mtime_ns", "st_ctime_ns"))
 
 
-def _stop_if_changed(before: os.stat_result, after: os.stat_result) -> None:
-    """What was read, hashed and counted must be one and the same file."""
-    if any(getattr(before, of) != getattr(after, of) for of in ("st_size", "st_mtime_ns", "st_ctime_ns")):
-        raise RefusedExtract(
-            "The file changed while it was read.",
-            found="another size or another time of its last change than when it was opened",
-            expected="a file that nobody writes to any more",
-            rule="ingest/alone.py",
-            next_step="wait until its sender has finished, then load it again",
-        )
+def _sent(stream: BinaryIO, name: str, promised: Contract, workspace: Path) -> _Sent:
+    """Text in plain UTF-8 is read where it stands, for the scan copies and digests the same bytes, each once. Of all
+    else, which is read more often or by DuckDB itself, there is a copy first."""
+    as_opened, own = os.fstat(stream.fileno()), Path(f"/proc/self/fd/{stream.fileno()}")
+    is_plain = promised.encodings == ("utf-8",) and os.pread(stream.fileno(), 3, 0) != codecs.BOM_UTF8
+    if kind_of(name) in TEXT and is_plain and own.exists():
+        return _Sent(stream, as_opened, own, None)
+    sha256, _ = store.copy(stream, workspace / SENT)
+    return _Sent(stream, as_opened, workspace / SENT, sha256)
 
 
-def _manifest(
-    settings: Settings, path: Path, promised: Contract, size: int, digest: Future[str]
-) -> tuple[dict[str, Any], list[str]]:
+def _manifest(settings: Settings, path: Path, promised: Contract, sent: _Sent) -> tuple[dict[str, Any], list[str]]:
     file = path.with_name(path.name + MANIFEST)
     if not os.path.lexists(file):
         return {}, ["no manifest: whether the file is whole cannot be proven"]
-    return held_to_manifest(settings, file, promised, size, digest.result())
+    manifest, warnings = held_to_manifest(settings, file, promised, sent.as_opened.st_size)
+    if sent.sha256:
+        hold_to_digest(manifest, sent.sha256)
+    return manifest, warnings
 
 
 def _hide_ids(settings: Settings, connection: duckdb.DuckDBPyConnection, promised: Contract, reading: Reading) -> None:
@@ -229,10 +237,18 @@ def _no_record() -> str:
     )
 
 
+def _kept(file: Path, stop: HrddError, workspace: Path) -> tuple[str, Path | None]:
+    """The SHA-256 of a refused file, and its bytes, so that they can be looked at, unless none may be kept."""
+    if isinstance(stop, (ForbiddenColumn, ChangedFile)) or file.stat().st_size > MAX_KEPT_BYTES:
+        return store.sha256_file(file), None
+    with file.open("rb") as stream:
+        return store.copy(stream, workspace / "kept")[0], workspace / "kept"
+
+
 def _leave_refused(
-    settings: Settings, workspace: Path, into: Path, promised: Contract | None, stop: HrddError, sent: Path | None
+    settings: Settings, workspace: Path, into: Path, promised: Contract | None, stop: HrddError, kept: Path | None
 ) -> None:
-    """What a refused file leaves: no record, and its bytes, so that they can be looked at, unless none may be kept."""
+    """What a refused file leaves: no record, and its bytes if they are kept."""
     empty, refused = workspace / "empty.parquet", workspace / "refused.parquet"
     with _connected(settings, workspace) as connection:
         columns = promised.in_raw.columns if promised else ()
@@ -241,8 +257,7 @@ def _leave_refused(
             f"copy (select {nothing}null::bigint as {ROW_NUMBER} limit 0) to {text(str(empty))} (format parquet)"
         )
         query = _no_record()
-        if sent and not isinstance(stop, ForbiddenColumn) and sent.stat().st_size <= MAX_KEPT_BYTES:
-            kept = Path(shutil.copyfile(sent, workspace / "kept"))
+        if kept:
             query = (
                 "select null::bigint as record, null::bigint as line, null::bigint as lines, null::varchar as columns, "
                 f"{text(stop.headline)} as reason, null::varchar as text, content as bytes "

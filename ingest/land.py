@@ -127,11 +127,11 @@ def refusals(receipts: Iterable[Mapping[str, Any]]) -> list[RefusedExtract]:
 
 
 def held_to_manifest(
-    settings: Settings, manifest: Path, promised: Contract, size: int, sha256: str
+    settings: Settings, manifest: Path, promised: Contract, size: int
 ) -> tuple[dict[str, Any], list[str]]:
     """The manifest of one file outside of landing. Returns it and what it leaves unproven.
 
-    Raises RefusedExtract if the file is not what the manifest promises.
+    Raises RefusedExtract if the file is not what the manifest promises; ``hold_to_digest`` is left to the caller.
     """
     status = os.lstat(manifest)
     found = _Found(
@@ -145,9 +145,15 @@ def held_to_manifest(
         sent = _manifest(found)
     except _ChangedWhileReadError:
         raise _broken_manifest("a manifest that cannot be read", "a JSON object in UTF-8") from None
-    _hold_to(sent, promised, replace(found, size=size), sha256, settings.now(), settings.timezone)
+    _hold_to(sent, promised, replace(found, size=size), settings.now(), settings.timezone)
     unproven = [] if "sha256" in sent else ["the manifest names no sha256: whether the bytes are the sender's is open"]
     return sent, unproven + _unknown(sent)
+
+
+def hold_to_digest(sent: Mapping[str, Any], sha256: str) -> None:
+    """Raise RefusedExtract if a manifest names another SHA-256 than the file's."""
+    if sent.get("sha256", sha256).lower() != sha256:
+        raise _broken_manifest("the file's SHA-256 is not the manifest's", "the bytes that the sender wrote")
 
 
 def _take(settings: Settings, found: _Found, manifest: _Found | None) -> dict[str, Any]:
@@ -224,7 +230,8 @@ def _receipt(
     if sent is None:
         warnings.append("no manifest: whether the file is whole cannot be proven")
     else:
-        said_at, as_of_date = _hold_to(sent, promised, found, bytes_sha256, landed_at, settings.timezone)
+        hold_to_digest(sent, bytes_sha256)
+        said_at, as_of_date = _hold_to(sent, promised, found, landed_at, settings.timezone)
         if said_at and said_at > landed_at:
             warnings.append("the manifest's extract_ts is later than the moment of landing")
         if "sha256" not in sent:
@@ -297,11 +304,9 @@ def _unknown(sent: Mapping[str, Any]) -> list[str]:
 
 
 def _hold_to(
-    sent: Mapping[str, Any], promised: Contract, found: _Found, bytes_sha256: str, landed_at: datetime, timezone: str
+    sent: Mapping[str, Any], promised: Contract, found: _Found, landed_at: datetime, timezone: str
 ) -> tuple[datetime | None, date | None]:
     """Hold the sender to the manifest. Returns when the content was known, and the date it speaks of, where said."""
-    if sent.get("sha256", bytes_sha256).lower() != bytes_sha256:
-        raise _broken_manifest("the file's SHA-256 is not the manifest's", "the bytes that the sender wrote")
     if sent.get("bytes", found.size) != found.size:
         raise _broken_manifest(f"{found.size} bytes", f"{sent['bytes']} bytes, as the manifest says")
     if sent.get("delivery", promised.delivery) != promised.delivery:

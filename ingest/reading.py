@@ -37,7 +37,10 @@ _DEFAULT_LINE = 2_000_000  # longest line that DuckDB reads unless told otherwis
 
 @dataclass(frozen=True)
 class Reading:
-    """What one file came to. Its good records lie in ``parquet``: the contract's columns and ``_row_number``."""
+    """What one file came to. Its good records lie in ``parquet``: the contract's columns and ``_row_number``.
+
+    ``sha256`` is of the bytes that were read, of a file that was read as it stands.
+    """
 
     parquet: Path
     quarantine: Quarantine
@@ -45,6 +48,7 @@ class Reading:
     loaded: int
     lines: dict[str, int]  # header, blank, loaded, quarantined
     warnings: list[str]
+    sha256: str | None
 
 
 def read(
@@ -92,7 +96,8 @@ def read(
             rule="ingest/reading.py",
             next_step="report this as a defect; nothing of the file was loaded",
         )
-    return Reading(casting.parquet, quarantine, scanned.records, loaded, lines, warnings)
+    sha256 = scanned.sha256 if found.text.file == file else None
+    return Reading(casting.parquet, quarantine, scanned.records, loaded, lines, warnings, sha256)
 
 
 def _hold_to_rows(scanned: Scan, manifest: Mapping[str, Any]) -> None:

@@ -9,9 +9,11 @@ record by record. Both leave the same: text that DuckDB cannot misread, one line
 from __future__ import annotations
 
 import re
+from _hashlib import HASH
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,6 +35,19 @@ _SPACE_LIKE = np.zeros(256, bool)
 _SPACE_LIKE[[9, 32, *range(0x80, 0xB0), 0xC2, 0xE1, 0xE2, 0xE3]] = True
 _FIRST, _LAST = np.uint64(1), np.uint64(63)
 _BEYOND_ASCII = (b"\xc2", b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\xef\xbb\xbf", b"\xef\xbf\xbd")
+
+
+class ChangedFile(RefusedExtract):
+    """A file is no longer what it was when it was opened: nothing that was read of it counts."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The file changed while it was read.",
+            found="other bytes, another size or another time of its last change than when it was opened",
+            expected="a file that nobody writes to any more",
+            rule="ingest/scan.py, ChangedFile",
+            next_step="wait until its sender has finished, then load it again",
+        )
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,7 @@ class Part:
 class Scan:
     """What a file holds. ``parts`` have one line for each record; a broken one's has empty cells: it must not load.
 
-    ``columns`` are the contract's in the order of the file.
+    ``columns`` are the contract's in the order of the file. ``sha256`` is of the very bytes that were taken.
     """
 
     text: Text
@@ -73,11 +88,15 @@ class Scan:
     header_lines: int
     blank_lines: int
     ends_with_newline: bool
+    sha256: str
     parts: tuple[Part, ...]
     blocks: tuple[_Block, ...]
 
     def find(self, numbers: Iterable[int]) -> Iterator[tuple[int, int, int, str]]:
-        """Number, first line, lines and own text of the records asked for, which come in rising order."""
+        """Number, first line, lines and own text of the records asked for, which come in rising order.
+
+        Raises ChangedFile if they are not the bytes that were scanned.
+        """
         blocks = iter(self.blocks)
         block = next(blocks, None)
         found: Iterator[tuple[int, int, int, str]] = iter(())
@@ -93,6 +112,7 @@ class Scan:
                     # What was decided with a look past the block's end is decided so again.
                     stream.seek(block.offset)
                     content = stream.read(block.size + 2 * grammar.look)
+                    block.stop_if_changed(content)
                     found = _numbered(block, content, len(content) < block.size + 2 * grammar.look, grammar)
                 while place is None or place[0] < number:
                     place = next(found)
@@ -106,6 +126,14 @@ class _Block:
     line: int  # number of the first line
     offset: int
     size: int
+    before: HASH  # of all bytes of the file before it
+    sha256: bytes  # of these and its own
+
+    def stop_if_changed(self, content: bytes) -> None:
+        digest = self.before.copy()
+        digest.update(memoryview(content)[: self.size])
+        if digest.digest() != self.sha256:
+            raise ChangedFile
 
 
 @dataclass(frozen=True)
@@ -126,12 +154,13 @@ def scan(
     """Split a file into records by its contract; broken ones go to the quarantine. ``take`` gets each part as soon as
     it is there.
 
-    The parts are written beside ``clean``. Raises RefusedExtract for a fault of the whole
-    file: its header, or a quote that is never closed where a cell may have lines.
+    The parts are written beside ``clean``. Raises RefusedExtract for a fault of the whole file: its header, or a quote
+    that is never closed where a cell may have lines.
     """
+    digest = sha256()
     with text.file.open("rb") as stream:
-        columns, header_lines, start = _find_header(stream, text, contract)
-        return _Scanner(text, columns, header_lines, start, quarantine, clean, take).read(stream)
+        columns, header_lines, start = _find_header(stream, text, contract, digest)
+        return _Scanner(text, columns, header_lines, start, digest, quarantine, clean, take).read(stream)
 
 
 class _Scanner:
@@ -141,6 +170,7 @@ class _Scanner:
         columns: tuple[Column, ...],
         header: int,
         start: int,
+        digest: HASH,
         quarantine: Quarantine,
         clean: Path,
         take: Callable[[Part], None],
@@ -148,7 +178,7 @@ class _Scanner:
         self.take = take
         self.text, self.columns, self.quarantine, self.clean = text, columns, quarantine, clean
         self.grammar = _Grammar.of(text, columns)
-        self.header_lines, self.start = header, start
+        self.header_lines, self.digest = header, digest
         self.offset, self.line = start, header + 1
         self.records = self.blank_lines = self.longest = 0
         self.blocks: list[_Block] = []
@@ -192,6 +222,7 @@ class _Scanner:
             self.header_lines,
             self.blank_lines,
             ends_with_newline,
+            self.digest.hexdigest(),
             tuple(self.parts),
             tuple(self.blocks),
         )
@@ -204,7 +235,7 @@ class _Scanner:
         self._put(block.replace(b"\r\n", b"\n") if b"\r" in block else block)
         self.longest = max(self.longest, proof.longest)
         self.may_have_outer_space |= proof.may_have_outer_space
-        self._took(proof.records, proof.records, len(block))
+        self._took(proof.records, proof.records, block)
         return len(block)
 
     def _split(self, block: bytes, is_last: bool) -> int:
@@ -227,11 +258,14 @@ class _Scanner:
         if size:
             self.may_have_outer_space = True
             self._put("".join(lines).encode())
-            self._took(len(lines), line - self.line, size)
+            self._took(len(lines), line - self.line, block[:size])
         return size
 
-    def _took(self, records: int, lines: int, size: int) -> None:
-        self.blocks.append(_Block(self.records + 1, records, self.line, self.offset, size))
+    def _took(self, records: int, lines: int, content: bytes) -> None:
+        before = self.digest.copy()
+        self.digest.update(content)
+        size, after = len(content), self.digest.digest()
+        self.blocks.append(_Block(self.records + 1, records, self.line, self.offset, size, before, after))
         self.records, self.line, self.offset = self.records + records, self.line + lines, self.offset + size
 
     def _put(self, lines: bytes) -> None:
@@ -490,12 +524,13 @@ def _is_open(text: str, offset: int, near: int, grammar: _Grammar) -> bool:
     return closed is None or closed.end() == near
 
 
-def _find_header(stream: BinaryIO, text: Text, contract: Contract) -> tuple[tuple[Column, ...], int, int]:
+def _find_header(stream: BinaryIO, text: Text, contract: Contract, digest: HASH) -> tuple[tuple[Column, ...], int, int]:
     """The columns in the order of the file, the header's line, and where the records begin."""
     grammar = _Grammar.of(text, contract.columns)
     refusal: RefusedExtract | None = None
     for line in range(1, (MAX_PREAMBLE_LINES if contract.search_header else 1) + 1):
         content = stream.readline(MAX_RECORD_BYTES)
+        digest.update(content)
         if not content:
             break
         try:

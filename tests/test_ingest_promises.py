@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import hashlib
@@ -174,20 +175,59 @@ def test_p10_a_file_cut_anywhere_is_refused_with_a_manifest_and_warned_of_withou
             assert any("does not end" in warning for warning in receipt["warnings"])
 
 
-def test_p10_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = written(records()).encode()
-    contract = contract_file(tmp_path)
-
-    def read_while_it_is_written(*given: Any) -> Any:
-        (tmp_path / "growing" / "sent.csv").write_bytes(whole)
+def written_while_it_is_read(monkeypatch: pytest.MonkeyPatch, file: Path, content: bytes) -> None:
+    def read(*given: Any) -> Any:
+        file.write_bytes(content)
         return reading.read(*given)
 
-    monkeypatch.setattr(alone_module, "read", read_while_it_is_written)
+    monkeypatch.setattr(alone_module, "read", read)
+
+
+def test_p10_a_file_that_grows_while_it_is_read_is_refused_and_no_byte_of_it_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = written(records()).encode()
+    contract = contract_file(tmp_path)
+    written_while_it_is_read(monkeypatch, tmp_path / "growing" / "sent.csv", whole)
     receipt, loaded, kept = alone(tmp_path / "growing", whole[: len(whole) // 2], contract)
-    assert (receipt["refusal"]["headline"], loaded) == ("The file changed while it was read.", [])
-    assert [row["bytes"] for row in kept] == [whole]
+    assert (receipt["refusal"]["headline"], loaded, kept) == ("The file changed while it was read.", [], [])
     monkeypatch.undo()
     assert alone(tmp_path / "growing", whole, contract)[0]["loaded"] == len(records())
+
+
+def test_p10_the_digest_is_of_what_was_read_where_the_times_of_a_file_tell_of_no_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where it is written within one tick of the clock, or through a map of its pages."""
+    before, after = written(records()).encode(), written(records()).replace("note 1\n", "note X\n").encode()
+    contract = contract_file(tmp_path)
+    written_while_it_is_read(monkeypatch, tmp_path / "changed" / "sent.csv", after)
+    monkeypatch.setattr(alone_module._Sent, "has_changed", lambda _: False)
+    receipt, loaded, _ = alone(tmp_path / "changed", before, contract)
+    assert (receipt["sha256"], loaded[0]["note"]) == (hashlib.sha256(after).hexdigest(), "note X")
+    receipt, loaded, _ = alone(tmp_path / "changed", before, contract, manifest=manifest_of(before))
+    assert (receipt["outcome"], loaded) == ("refused", [])
+    # Of what is not read where it stands, there was a copy before.
+    (tmp_path / "changed" / "sent.csv.manifest.json").unlink()
+    receipt, loaded, _ = alone(tmp_path / "changed", codecs.BOM_UTF8 + before, contract)
+    assert (receipt["sha256"], loaded[0]["note"]) == (hashlib.sha256(codecs.BOM_UTF8 + before).hexdigest(), "note 1")
+
+
+def test_p10_what_is_read_a_second_time_for_quarantine_is_the_bytes_that_were_scanned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = written(records()).replace(",JP,", ",XX,", 1).encode()
+    contract = contract_file(tmp_path)
+    assert len(alone(tmp_path / "as-it-was", content, contract)[2]) == 1
+
+    def prove(*given: Any) -> Any:
+        (tmp_path / "changed" / "sent.csv").write_bytes(content.replace(b",XX,", b",YY,"))
+        return []
+
+    monkeypatch.setattr(reading, "_prove_control_totals", prove)
+    monkeypatch.setattr(alone_module._Sent, "has_changed", lambda _: False)
+    receipt, loaded, kept = alone(tmp_path / "changed", content, contract)
+    assert (receipt["refusal"]["headline"], loaded, kept) == ("The file changed while it was read.", [], [])
 
 
 def test_p10_rows_and_control_totals_alone_catch_what_a_digest_would(tmp_path: Path) -> None:
