@@ -164,7 +164,7 @@ def _print_reading(out: Console, reading: list[dict[str, Any]]) -> None:
             share,
         )
     out.print(table)
-    out.print("hrdd is the whole of `hrdd load PATH`: copy and SHA-256, scan, cast, keys, quarantine, receipt, to disk")
+    out.print("hrdd is the whole of `hrdd load PATH`: SHA-256, scan, cast, keys, quarantine, receipt, to disk")
     out.print("bar: 0.60 of plain DuckDB for the CSV, under 1024 MB")
 
 

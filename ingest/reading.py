@@ -203,7 +203,9 @@ class _Casting:
             return
         empty = "".join(f"null::{c.physical_type} as {quoted(c.name)}, " for c in self._contract.columns)
         query = f"select {empty}null::bigint as {ROW_NUMBER} limit 0"
-        self._connection.execute(f"copy ({query}) to {text(str(self.parquet))} {_form(len(self._contract.columns))}")
+        self._connection.execute(
+            f"copy ({query}) to {text(str(self.parquet))} {parquet_form(len(self._contract.columns))}"
+        )
 
     def _join_next(self) -> None:
         part, piece, cast = self._waiting.popleft()
@@ -225,7 +227,7 @@ class _Casting:
             _mark(own, "broken", broken, part.numbers)
             cells = _cells(contract, self._text, part, broken, cast=values)
             query = f"select {picks}, _number as {ROW_NUMBER} from {cells} where {proven}"
-            good = _number(own, f"copy ({query}) to {text(str(piece))} {_form(len(names))}")
+            good = _number(own, f"copy ({query}) to {text(str(piece))} {parquet_form(len(names))}")
             for place, files in enumerate(self.hashes):
                 _, hashed, present = _key(contract, contract.keys[place])
                 query = f"select {hashed} as key from read_parquet({text(str(piece))}) where {present}"
@@ -325,9 +327,15 @@ def rewrite(connection: duckdb.DuckDBPyConnection, parquet: Path, query: str) ->
     """Put the rows of a query over a Parquet file in the file's place. Returns how many there are."""
     again = parquet.with_name("again.parquet")
     columns = len(connection.execute(f"describe {query}").fetchall())
-    rows = _number(connection, f"copy ({query}) to {text(str(again))} {_form(columns)}")
+    rows = _number(connection, f"copy ({query}) to {text(str(again))} {parquet_form(columns)}")
     again.replace(parquet)
     return rows
+
+
+def parquet_form(columns: int) -> str:
+    """How a table of so many columns is written, as SQL: docs/decisions/015."""
+    rows = max(2048, min(_GROUP_ROWS, _GROUP_CELLS // columns))
+    return f"(format parquet, compression zstd, compression_level 1, parquet_version v2, row_group_size {rows})"
 
 
 def _prove_control_totals(
@@ -363,12 +371,6 @@ def _prove_control_totals(
         elif actual != promised:
             raise _broken_total(f"another sum of {column.name}", f"the manifest's control total of {column.name}")
     return warnings
-
-
-def _form(columns: int) -> str:
-    """How a table of so many columns is written, as SQL."""
-    rows = max(2048, min(_GROUP_ROWS, _GROUP_CELLS // columns))
-    return f"(format parquet, compression zstd, compression_level 1, parquet_version v2, row_group_size {rows})"
 
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -9,19 +9,21 @@ record by record. Both leave the same: text that DuckDB cannot misread, one line
 from __future__ import annotations
 
 import re
-from _hashlib import HASH
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from ingest.contract import Column, Contract
 from ingest.quarantine import Broken, Finder, Quarantine
 from pipeline.errors import RefusedExtract
+
+if TYPE_CHECKING:
+    from _hashlib import HASH
 
 BLOCK = 1 << 18  # what fits a processor's cache is counted fastest
 PART = 1 << 26  # DuckDB numbers records in one thread, so that several parts are read at once
