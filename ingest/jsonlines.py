@@ -23,8 +23,8 @@ class _UnknownNameError(ValueError):
     """The object has a name that no column has."""
 
 
-class _SeparatorInItemError(ValueError):
-    """An item of a list holds the separator of lists; the text is the column's name."""
+class _BadItemError(ValueError):
+    """An item of a list cannot be written as one; the arguments are the reason and the column's name."""
 
 
 def as_text(file: Path, contract: Contract, quarantine: Quarantine, workspace: Path) -> tuple[Text, tuple[int, int]]:
@@ -61,8 +61,8 @@ def as_text(file: Path, contract: Contract, quarantine: Quarantine, workspace: P
                 cells = [found.get(name, "") for name in names]
             except _UnknownNameError:
                 reason = "unknown_name"
-            except _SeparatorInItemError as fault:
-                reason, at_fault = "separator_in_item", str(fault)
+            except _BadItemError as fault:
+                reason, at_fault = fault.args
             except (_NotAnObjectError, UnicodeEncodeError):
                 reason = "not_an_object"
             if reason:
@@ -133,6 +133,8 @@ def _cell(value: Any, column: Column) -> str:
         items = [_cell(item, column) for item in value if not isinstance(item, list | dict)]
         if len(items) == len(value):
             if any(column.list_separator in item for item in items):
-                raise _SeparatorInItemError(column.name)
+                raise _BadItemError("separator_in_item", column.name)
+            if items == [""]:
+                raise _BadItemError("empty_item", column.name)  # its text would be that of no list
             return column.list_separator.join(items)
     raise _NotAnObjectError

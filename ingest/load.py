@@ -1,7 +1,7 @@
 """Load: good records become typed Parquet, every other record goes to quarantine with its reason, none disappears.
 
 ``reading`` reads one file; here is what a file means to the whole: its manifest, its day, its receipt. The work is
-whatever is landed and has no load receipt, or was refused under an older form of its contract.
+whatever is landed and has no load receipt, or came to nothing under an older form of its contract.
 """
 
 from __future__ import annotations
@@ -64,15 +64,25 @@ def _work(settings: Settings) -> Iterator[dict[str, Any]]:
         if receipt_file.exists():
             receipt = store.read_json(receipt_file)
             has_bytes = (file.parent / receipt["bytes_sha256"]).exists()
-            if receipt["outcome"] == "loaded" or (receipt.get("is_kept", True) and _is_of_today(receipt)):
+            if _is_in_use(receipt, receipt_file) or (receipt.get("is_kept", True) and _is_of_today(receipt)):
                 continue
             if not receipt.get("is_kept", True) and not has_bytes:
                 continue  # until they are sent again
         yield store.read_json(file)
 
 
+def _is_in_use(receipt: dict[str, Any], receipt_file: Path) -> bool:
+    """Whether a build may have read what was loaded: of a file of which nothing was, only if its door let it pass."""
+    if receipt["outcome"] != "loaded":
+        return False
+    if receipt["loaded"] or not receipt["records_in"]:
+        return True
+    verdict = receipt_file.with_suffix(".verdict.json")
+    return verdict.exists() and bool(store.read_json(verdict)["passed"])
+
+
 def _is_of_today(receipt: dict[str, Any]) -> bool:
-    """Whether a file was refused under the contract as it is now."""
+    """Whether a file was read under the contract as it is now."""
     try:
         return bool(receipt["contract_digest"] == contract(receipt["family"], receipt["extract"]).digest)
     except RefusedExtract:

@@ -117,17 +117,20 @@ def _quarantine_items(
     quarantine: Quarantine,
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    """Quarantine each row with a list that would fall apart elsewhere than between its items."""
+    """Quarantine each row with a list that would fall apart elsewhere than between its items, or that has one item
+    and that one empty: its text would be that of no list."""
     rows = connection.execute(
-        f"select file_row_number + 1, {', '.join(str(cell) for cell in cells)} "
-        "from read_parquet($1, file_row_number = true) "
-        f"where len(list_filter({quoted(name)}, lambda item: contains(item, $2))) > 0 order by file_row_number",
+        f"select file_row_number + 1, case when len({quoted(name)}) = 1 and coalesce({quoted(name)}[1], '') = '' "
+        "then 'empty_item' when len(list_filter("
+        f"{quoted(name)}, lambda item: contains(item, $2))) > 0 then 'separator_in_item' end as reason, "
+        f"{', '.join(str(cell) for cell in cells)} "
+        "from read_parquet($1, file_row_number = true) where reason is not null order by file_row_number",
         [str(file), column.list_separator],
     )
     while found := rows.fetchmany(1_000):
-        for number, *values in found:
+        for number, reason, *values in found:
             own = ",".join('"' + (value or "").replace('"', '""') + '"' for value in values) + "\n"
-            quarantine.add(Broken(number, number, 1, column.name, "separator_in_item", own), Finder.OPENING)
+            quarantine.add(Broken(number, number, 1, column.name, reason, own), Finder.OPENING)
 
 
 def _refused(

@@ -29,6 +29,7 @@ _CELL = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 _ZEROS = re.compile("0{2,30}")
+_PARTED = re.compile("[0#?][-:()]+[0#?]|0[^0#?.,eE%]+0")  # more between the digits than stands in a number
 _LITERAL = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|_.')
 _DATE_FORMATS = {*range(14, 23), *range(27, 37), 45, 46, 47, *range(50, 59)}
 _DAY_ZERO = datetime(1899, 12, 30)
@@ -369,6 +370,8 @@ def _style(number: str, formats: dict[str, str]) -> str:
         return "" if bare.lower() == "general" else "date"
     shown = re.sub(r"\[[^\]]*\]|_.", "", code.split(";")[0])
     if _ZEROS.fullmatch(bare.strip()) and not _ZEROS.fullmatch(shown.strip()):
+        return _OTHERWISE
+    if _PARTED.search(re.sub(r'["\\]', "", shown)) and "/" not in shown:
         return _OTHERWISE
     return bare if _ZEROS.fullmatch(bare) else ""
 

@@ -299,7 +299,10 @@ def test_leading_zeros_furigana_and_the_1904_calendar_are_read_as_a_person_sees_
     assert numbers.is_date_format("yyyy-mm-dd")
 
 
-@pytest.mark.parametrize("form", ['"S-"000', r"\S000", '000" kg"'])
+@pytest.mark.parametrize(
+    "form",
+    ['"S-"000', r"\S000", '000" kg"', "000-000", "000 000", r"000\-0000", "(000) 000-0000", '###"-"####', "00:00"],
+)
 def test_a_number_that_its_format_shows_as_another_text_is_quarantined(tmp_path: Path, form: str) -> None:
     def labeled(sheet: Any) -> None:
         sheet["F2"], sheet["F2"].number_format = 7, form
@@ -308,6 +311,26 @@ def test_a_number_that_its_format_shows_as_another_text_is_quarantined(tmp_path:
     receipt, loaded, _ = alone(tmp_path / "sent", book_of(labeled), contract_file(tmp_path), "a.xlsx")
     assert receipt["reasons"] == {"damaged_cell": 1}
     assert (len(loaded), loaded[0]["place"]) == (11, "007")
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        ("0.00", "7"),
+        ("# ##0", "7"),
+        ("#,##0.0", "7"),
+        ("0.00E+00", "7"),
+        ("# ?/?", "7"),
+        ('0.0" kg"', "7"),
+        ("00000", "00007"),
+    ],
+)
+def test_a_number_that_its_format_shows_as_a_number_is_read(tmp_path: Path, form: str, shown: str) -> None:
+    def styled(sheet: Any) -> None:
+        sheet["F2"], sheet["F2"].number_format = 7, form
+
+    _, loaded, quarantined = alone(tmp_path / "sent", book_of(styled), contract_file(tmp_path), "a.xlsx")
+    assert (loaded[0]["place"], quarantined) == (shown, [])
 
 
 def test_a_header_is_searched_and_sheets_are_chosen_only_as_the_contract_says(tmp_path: Path) -> None:
@@ -524,21 +547,25 @@ def test_a_moment_in_a_column_of_days_is_a_day_only_at_a_midnight_that_has_no_of
 
 
 @pytest.mark.parametrize("form", ["parquet", "jsonl"])
-def test_a_list_whose_item_holds_the_separator_is_quarantined_alone(tmp_path: Path, form: str) -> None:
+def test_a_list_whose_items_cannot_be_told_apart_is_quarantined_alone(tmp_path: Path, form: str) -> None:
     contract, content = moments(
         tmp_path,
         "select code, null::date as day, null::timestamptz as at, tags from (values "
-        "('1', ['a', 'b']), ('2', ['a;b', 'c']), ('3', ['d', null]), ('4', ['e'])) t(code, tags)",
+        "('1', ['a', 'b']), ('2', ['a;b', 'c']), ('3', ['d', null]), ('4', ['e']), ('5', ['']), ('6', [null]), "
+        "('7', []), ('8', null)) t(code, tags)",
     )
     if form == "jsonl":
-        lists = [["a", "b"], ["a;b", "c"], ["d", None], ["e"]]
+        lists = [["a", "b"], ["a;b", "c"], ["d", None], ["e"], [""], [None], [], None]
         rows = [{"code": str(n), "day": None, "at": None, "tags": tags} for n, tags in enumerate(lists, 1)]
         content = "".join(json.dumps(row) + "\n" for row in rows).encode()
     receipt, loaded, quarantined = alone(tmp_path / "sent", content, contract, f"a.{form}")
-    assert [(row["code"], row["tags"]) for row in loaded] == [("1", ["a", "b"]), ("4", ["e"])]
+    told = [(row["code"], row["tags"]) for row in loaded]
+    assert told == [("1", ["a", "b"]), ("4", ["e"]), ("7", None), ("8", None)]
     assert [(row["line"], row["columns"], row["reason"]) for row in quarantined] == [
         (2, "tags", "separator_in_item"),
         (3, "tags", "empty_item"),
+        (5, "tags", "empty_item"),
+        (6, "tags", "empty_item"),
     ]
     assert "a;b" in quarantined[0]["text"]
     assert receipt["outcome"] == "loaded"

@@ -752,12 +752,17 @@ def test_a_file_refused_under_an_older_contract_is_tried_again_under_the_new_one
     assert load(settings) == []
 
 
-def test_a_file_loaded_under_an_older_contract_is_read_by_the_new_one_when_it_is_sent_again(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("passed", [True, False, None])
+def test_a_file_that_went_to_quarantine_whole_is_read_by_a_mended_contract_unless_a_build_may_have_read_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, passed: bool | None
 ) -> None:
     content = ENTITY_TABLE.replace(b"JP", b"Nippon")
     before = loaded(settings, "hr/entity/a.csv", content, manifest_of(content))
     assert before["loaded"] == 0
+    assert load(settings) == []
+    if passed is not None:
+        verdict = settings.place("raw", "hr", "entity", before["extract_id"] + ".verdict.json")
+        store.write_json(verdict, {"passed": passed})
     old = contract("hr", "entity")
     free = tuple(
         replace(column, codes=(), pattern=None) if column.name in ("region", "country_iso2") else column
@@ -765,10 +770,24 @@ def test_a_file_loaded_under_an_older_contract_is_read_by_the_new_one_when_it_is
     )
     mended = {**contracts(), ("hr", "entity"): replace(old, columns=free, digest="new")}
     monkeypatch.setattr(contracts_module, "contracts", lambda: mended)
+    again = load(settings)
+    if passed:
+        assert again == []
+        later = manifest_of(content, extract_ts="2023-04-05T03:00:00+09:00")
+        again = [loaded(settings, "hr/entity/a.csv", content, later)]
+    assert [(receipt["loaded"], receipt["quarantined"]) for receipt in again] == [(before["records_in"], 0)]
+    assert (again[0]["extract_id"] != before["extract_id"]) == bool(passed)
+    assert not settings.place("quarantine", "hr", "entity", again[0]["extract_id"] + ".jsonl").exists()
     assert load(settings) == []
-    again = loaded(settings, "hr/entity/a.csv", content, manifest_of(content, extract_ts="2023-04-05T03:00:00+09:00"))
-    assert (again["loaded"], again["records_in"]) == (before["records_in"], before["records_in"])
-    assert again["extract_id"] != before["extract_id"]
+
+
+def test_a_file_of_which_a_record_was_loaded_stays_as_it_is_under_a_mended_contract(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert loaded(settings, "hr/worker_month/a.csv", table(WORKER, GOOD_WORKER, {}))["loaded"] == 1
+    mended = {name: replace(each, digest="new") for name, each in contracts().items()}
+    monkeypatch.setattr(contracts_module, "contracts", lambda: mended)
+    assert load(settings) == []
 
 
 def test_landed_bytes_that_changed_stop_the_load_after_the_others(settings: Settings) -> None:
