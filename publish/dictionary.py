@@ -139,7 +139,7 @@ COLUMNS = {
         Column("is_parent", "boolean", "Whether it is the parent company, which perimeter corp means."),
         Column("valid_from", "date", "First day on which the row is valid."),
         Column("valid_to", "date", "Last day on which the row is valid; empty while it lasts."),
-        Column("change", "string", "changed, added or removed."),
+        Column("change", "string", "changed, added, removed, or kept: a part that stands as it was first published."),
         Column("is_headline", "boolean", "Whether the board reads this figure in the headline."),
         Column("old_value", "number", "The figure of the earlier release, unrounded; empty if it had none."),
         Column("new_value", "number", "The figure of this release, unrounded; empty if it has none."),

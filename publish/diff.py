@@ -18,8 +18,8 @@ from pipeline import database, store
 from pipeline.errors import HrddError
 from pipeline.settings import Settings
 from publish import manifest as manifests
-from publish.board import ENGLISH, Row, Table
-from publish.cells import TOTAL
+from publish.board import ENGLISH, NOT_GIVEN, Row, Table
+from publish.cells import FROZEN, SUPPRESSED, TOTAL
 from publish.dictionary import CELL, COLUMNS, REVISION, TABLES, THEMES
 from publish.reasons import Reason, Sources, reasons_for
 from publish.tables import number_text
@@ -29,7 +29,8 @@ NAME = "revision.json"
 POINTS = 1.0  # percentage points
 SHARE = 0.05  # of the earlier value
 # What is withheld is decided over many figures together, so whatever moved one of them may stand behind it.
-WITHHELD = frozenset({"SUPPRESSED", "AS_FIRST_PUBLISHED", "NOT_GIVEN"})
+WITHHELD = frozenset({SUPPRESSED, FROZEN, NOT_GIVEN})
+CHANGES = ("changed", "added", "removed", "kept")
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,13 @@ class Revision:
     def notice(self, words: Words = ENGLISH) -> str:
         """One paragraph that stands at the top of the page and of the workbook."""
         material = sum(row["is_material"] for row in self.rows)
+        kept = self.record["figures"]["kept"]
         said = [
             words("revision.notice", release=self.record["revises"]),
             *(words(f"reason.{code}") for code in self.record["reason_codes"]),
             self.record["explanation"],
-            words("revision.differ", n=len(self.rows), headline=len(self.headline)),
+            words("revision.differ", n=len(self.rows) - kept, headline=len(self.headline)),
+            words("revision.kept", n=kept) if kept else "",
             words("revision.material", n=material) if material else words("revision.immaterial"),
             words("revision.table"),
         ]
@@ -102,7 +105,7 @@ def compare(
         "is_material": any(row["is_material"] for row in rows),
         "schema": _schema(before, tables),
         "rows": {name: _row_counts(before.get(name, []), now.get(name, []), name) for name in sorted(before | now)},
-        "figures": {change: sum(row["change"] == change for row in rows) for change in ("changed", "added", "removed")},
+        "figures": {change: sum(row["change"] == change for row in rows) for change in CHANGES},
         "headline": [row for row in rows if row["is_headline"]],
     }
     return Revision(record, rows)
@@ -165,7 +168,7 @@ def _figures(
         behind = sources.get(cell[0], frozenset()) if is_of_both and not is_withheld else frozenset()
         then, value = (side["value"] if side else None for side in (was, is_now))
         row = {
-            "change": "added" if was is None else "removed" if is_now is None else "changed",
+            "change": _change(was, is_now),
             **named,
             "title": metric.get("title"),
             "unit": metric.get("unit"),
@@ -206,6 +209,13 @@ def _by_cell(tables: Mapping[str, list[Row]]) -> dict[tuple[Any, ...], Row]:
 
 def _cell(row: Row) -> tuple[Any, ...]:
     return tuple(row.get(name) for name in CELL)
+
+
+def _change(old: Row | None, new: Row | None) -> str:
+    if old is None or new is None:
+        return "added" if old is None else "removed"
+    stands = new["value_state"] == FROZEN and (old["numerator"], old["value"]) == (new["numerator"], new["value"])
+    return "kept" if stands else "changed"
 
 
 def _same(old: Row, new: Row) -> bool:

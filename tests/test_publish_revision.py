@@ -64,7 +64,7 @@ def test_a_figure_changed_after_approval_appears_with_old_new_and_reason(setting
     assert set(rate["why_material"].split()) == {"points", "headline"}
     assert record["revises"] == "FY2023-Q4/r1"
     assert record["revises_manifest_digest"] == store.read_json(first / "manifest.json")["manifest_digest"]
-    assert record["figures"]["changed"] == len(changes(second))
+    assert record["figures"]["changed"] + record["figures"]["kept"] == len(changes(second))
     assert record["is_material"]
 
 
@@ -100,6 +100,9 @@ def test_a_part_that_would_tell_of_few_stays_as_first_published_and_says_so(sett
     row = next(row for row in changes(second) if row["dimension_value"] == "D")
     assert (row["old_value"], row["new_value"], row["difference"]) == ("9", "9", "0")
     assert (row["old_state"], row["new_state"]) == ("MEASURED", "AS_FIRST_PUBLISHED")
+    differing = [row for row in changes(second) if row["change"] != "kept"]
+    assert row["change"] == "kept"
+    assert f"{len(differing)} figures differ, 0 of them in the headline. " in (second / "index.html").read_text()
 
 
 def figure(value: float | None, status: str = "NO_TARGET", state: str = "MEASURED") -> dict[str, Any]:
