@@ -35,7 +35,6 @@ LEFT_IN_RAW = {"note"}
 PARENTS = {
     ("hotline", "contact", "canonical_case_id"): ("stg_hotline__case", "case_id", "case_is_known"),
     ("hotline", "allegation", "case_id"): ("stg_hotline__case", "case_id", "case_is_known"),
-    ("hr", "worker_month", "legal_entity_code"): ("stg_hr__entity", "entity_code", "entity_is_known"),
     ("training", "attendance", "session_id"): ("stg_training__session", "session_id", "session_is_known"),
     ("training", "completion", "course_code"): ("stg_training__course", "course_code", "course_is_known"),
 }

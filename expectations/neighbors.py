@@ -18,6 +18,7 @@ from pipeline.settings import Settings
 
 ENTITY = ("hr", "entity", {"entity_code": "entity_code"})
 SUPPLIER = ("procurement", "supplier", {"source_system": "source_system", "supplier_id": "supplier_id"})
+RATE = ("procurement", "fx_rate", {"currency": "currency"})
 CASE = ("hotline", "case", {"case_id": "case_id"})
 # What a record refers to: the other extract, and this extract's columns with the other's. An empty cell refers to none,
 # and neither does the currency in which figures are told.
@@ -39,8 +40,9 @@ REFERENCES: dict[tuple[str, str], list[tuple[str, str, dict[str, str]]]] = {
     ("procurement", "spend"): [
         SUPPLIER,
         ("hr", "entity", {"buying_entity": "entity_code"}),
-        ("procurement", "fx_rate", {"currency": "currency"}),
+        RATE,
     ],
+    ("register", "fine"): [ENTITY, RATE],
     ("training", "assignment"): [("training", "course", {"course_code": "course_code"})],
     ("training", "attendance"): [("training", "session", {"session_id": "session_id"})],
     ("training", "completion"): [

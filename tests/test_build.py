@@ -37,7 +37,7 @@ COUNTS_ONLY = {
     "int_quarters",
     "int_headcount_by_language",
     "int_measured",
-    *(f"metrics_{theme}" for theme in (*THEMES, "cases", "cases_left_out", "derived")),
+    *(f"metrics_{theme}" for theme in (*THEMES, "cases", "cases_left_out", "cases_sources", "derived")),
 }
 
 

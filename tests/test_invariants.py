@@ -82,7 +82,7 @@ OUT_OF_SCOPE = [
     ("an enquiry", "stg_hotline__contact",
      "'T-2' as contact_id, 'ENQUIRY' as kind, 'T-2' as canonical_case_id", "true"),
     ("a worker of no consolidated company", "stg_hr__worker_month",
-     "'W-0' as worker_key, 'P-0' as person_key, 'E-NONE' as legal_entity_code", "true"),
+     "'W-0' as worker_key, 'P-0' as person_key, 'E050' as legal_entity_code", "true"),
     ("a worker who never started", "stg_hr__worker_month",
      "'W-0' as worker_key, 'P-0' as person_key, 'NOT_STARTED' as employment_status", "true"),
     ("a second post of the same person", "stg_hr__worker_month",
@@ -146,6 +146,52 @@ def test_what_an_unknown_company_bought_is_in_the_whole_and_in_a_part_unknown(wo
     assert after["grp", "total", "ALL"] == before["grp", "total", "ALL"] + 1000
     smaller = {place: value for place, value in before.items() if place[0] != "grp"}
     assert {place: value for place, value in after.items() if place[0] != "grp"} == smaller != {}
+
+
+def test_who_works_for_an_unknown_company_is_in_the_whole_and_in_a_part_unknown(workshop: Workshop) -> None:
+    heads = (
+        "select perimeter, dimension, dimension_value, numerator from fct_metric_value"
+        f" where metric_id = 'wrk_headcount' and fiscal_quarter = '{Q4}'"
+    )
+    attending = "select numerator from fct_metric_value where metric_id = 'trn_downstream_lecture_attendance'"
+    attending += f" and dimension = 'total' and fiscal_quarter = '{Q4}'"
+    before = {row[:3]: row[3] for row in workshop.connection.execute(heads).fetchall()}
+    attended = workshop.connection.execute(attending).fetchall()
+    nobody = "'W-0' as worker_key, 'P-0' as person_key, 'E-NONE' as legal_entity_code"
+    at_work = f"as_of_date = '{Q4.end}' and legal_entity_code = 'E001' and employment_status = 'ACTIVE'"
+    with with_one_more(workshop, "stg_hr__worker_month", nobody, at_work) as connection:
+        after = {row[:3]: row[3] for row in connection.execute(heads).fetchall()}
+    assert ("grp", "entity_code", "UNKNOWN") not in before
+    assert after["grp", "entity_code", "UNKNOWN"] == 1
+    assert after["grp", "total", "ALL"] == before["grp", "total", "ALL"] + 1
+    smaller = {place: value for place, value in before.items() if place[0] != "grp"}
+    assert {place: value for place, value in after.items() if place[0] != "grp"} == smaller != {}
+    # Whoever moves to a company that nobody knows stays among those who attended.
+    moved = "select * replace ('E-NONE' as legal_entity_code) from main.stg_hr__worker_month"
+    with workshop.changed({"stg_hr__worker_month": moved}) as connection:
+        assert connection.execute(attending).fetchall() == attended != []
+
+
+@pytest.mark.parametrize(("currency", "counts"), [("JPY", True), ("QQQ", False)])
+def test_a_fine_of_an_unknown_company_or_currency_is_counted_as_that(
+    workshop: Workshop, currency: str, counts: bool
+) -> None:
+    fines = (
+        "select dimension, dimension_value, numerator from fct_metric_value"
+        f" where metric_id = 'grv_fines_compensation' and fiscal_quarter = '{Q4}' and dimension <> 'incident_class'"
+    )
+    left_out = "select reason, left_out from board_exclusions where metric_id = 'grv_fines_compensation'"
+    guard = workshop.statement("int_fines_every_currency_has_its_rate")
+    before = {row[:2]: row[2] for row in workshop.connection.execute(fines).fetchall()}
+    more = f"'F-1' as record_id, 'E-NONE' as entity_code, '{currency}' as currency, 1000.00 as amount"
+    with with_one_more(workshop, "stg_register__fine", f"{more}, date '2023-03-31' as recognised_on", "true") as there:
+        after = {row[:2]: row[2] for row in there.execute(fines).fetchall()}
+        told = there.execute(left_out).fetchall()
+        assert there.execute(guard).fetchall() == []
+    assert after == (before | {
+        ("total", "ALL"): before["total", "ALL"] + 1000, ("entity_code", "UNKNOWN"): 1000,
+    } if counts else before)  # fmt: skip
+    assert told == ([] if counts else [("in a currency without a rate", 1)])
 
 
 def test_an_amount_in_an_unknown_currency_is_in_no_sum_and_is_counted_as_left_out(workshop: Workshop) -> None:

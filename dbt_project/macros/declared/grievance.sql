@@ -73,6 +73,7 @@
         'day': 'counted.recognised_on',
         'perimeter': 'grp',
         'adds': 'counted.amount_jpy',
+        'left_out': {'in a currency without a rate': 'not counted.is_valued'},
         'dimensions': {'entity_code': 'counted.entity_code', 'incident_class': 'counted.incident_class'},
         'since': 'select min(recognised_on) from ' ~ ref('int_fines'),
     },

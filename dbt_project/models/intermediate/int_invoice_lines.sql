@@ -25,7 +25,7 @@ select
 from {{ ref('stg_procurement__spend') }} as spend
 left join companies
     on spend.buying_entity = companies.entity_code
-inner join {{ ref('int_buyers_in_perimeter') }} as buyers
+inner join {{ ref('int_companies_or_unknown') }} as buyers
     on
         buyers.perimeter = 'grp'
         and coalesce(companies.entity_code, 'UNKNOWN') = buyers.entity_code

@@ -37,7 +37,7 @@ spend as (
         by_buyer.is_valued,
         sum(by_buyer.amount_jpy) as amount_jpy
     from by_buyer
-    inner join {{ ref('int_buyers_in_perimeter') }} as perimeters
+    inner join {{ ref('int_companies_or_unknown') }} as perimeters
         on
             by_buyer.buying_entity = perimeters.entity_code
             and by_buyer.buyer_valid_from = perimeters.valid_from

@@ -19,12 +19,12 @@ rosters as (
         quarters.fiscal_quarter,
         perimeters.perimeter,
         workers.person_key
-    from {{ ref('stg_hr__worker_month') }} as workers
+    from {{ ref('int_posts') }} as workers
     inner join {{ ref('int_quarters') }} as quarters
         on workers.as_of_date between quarters.year_start and quarters.quarter_end
-    inner join {{ ref('int_entities_in_perimeter') }} as perimeters
+    inner join {{ ref('int_companies_or_unknown') }} as perimeters
         on
-            workers.legal_entity_code = perimeters.entity_code
+            workers.entity_code = perimeters.entity_code
             and workers.as_of_date between perimeters.valid_from and perimeters.valid_to
     where
         workers.employment_status <> 'NOT_STARTED'

@@ -6,7 +6,7 @@ several_posts as (
     select
         workers.as_of_date,
         workers.person_key
-    from {{ ref('stg_hr__worker_month') }} as workers
+    from {{ ref('int_posts') }} as workers
     inner join {{ ref('int_quarters') }} as quarters
         on workers.as_of_date = quarters.quarter_end
     group by workers.as_of_date, workers.person_key
@@ -28,13 +28,13 @@ ranked as (
                 workers.worker_key nulls last
         ) as standing
     from several_posts
-    inner join {{ ref('stg_hr__worker_month') }} as workers
+    inner join {{ ref('int_posts') }} as workers
         on
             several_posts.as_of_date = workers.as_of_date
             and several_posts.person_key = workers.person_key
-    inner join {{ ref('int_entities_in_perimeter') }} as perimeters
+    inner join {{ ref('int_companies_or_unknown') }} as perimeters
         on
-            workers.legal_entity_code = perimeters.entity_code
+            workers.entity_code = perimeters.entity_code
             and workers.as_of_date between perimeters.valid_from and perimeters.valid_to
     inner join {{ ref('worker_category') }} as categories
         on workers.worker_category = categories.worker_category
@@ -46,7 +46,7 @@ select
     perimeters.perimeter,
     workers.person_key,
     workers.worker_key,
-    workers.legal_entity_code as entity_code,
+    workers.entity_code,
     workers.worker_category,
     workers.country_iso2,
     workers.work_language,
@@ -58,24 +58,24 @@ select
     coalesce(workers.birth_year_band = 'UNDER_MIN', false) as is_under_minimum_age,
     coalesce(companies.policy_adopted_on <= quarters.quarter_end, false) as is_under_policy,
     coalesce(surveyed.has_management_system, false) as is_under_management_system
-from {{ ref('stg_hr__worker_month') }} as workers
+from {{ ref('int_posts') }} as workers
 inner join {{ ref('int_quarters') }} as quarters
     on workers.as_of_date = quarters.quarter_end
-inner join {{ ref('int_entities_in_perimeter') }} as perimeters
+inner join {{ ref('int_companies_or_unknown') }} as perimeters
     on
-        workers.legal_entity_code = perimeters.entity_code
+        workers.entity_code = perimeters.entity_code
         and quarters.quarter_end between perimeters.valid_from and perimeters.valid_to
 inner join {{ ref('worker_category') }} as categories
     on workers.worker_category = categories.worker_category
 left join {{ ref('stg_hr__entity') }} as companies
     on
-        workers.legal_entity_code = companies.entity_code
+        workers.entity_code = companies.entity_code
         and {{ is_valid_on('quarters.quarter_end', 'companies.valid_from', 'companies.valid_to') }}
 left join {{ ref('int_companies') }} as surveyed
     on
         quarters.fiscal_quarter = surveyed.fiscal_quarter
         and perimeters.perimeter = surveyed.perimeter
-        and workers.legal_entity_code = surveyed.entity_code
+        and workers.entity_code = surveyed.entity_code
 left join ranked
     on
         workers.as_of_date = ranked.as_of_date

@@ -1,5 +1,5 @@
--- Who buys, by perimeter: companies, and UNKNOWN for all that no list of companies knows. What such a buyer bought is in
--- the group's whole, and in nothing smaller.
+-- Who employs and who buys, by perimeter: companies, and UNKNOWN for all that no list of companies has. What is of such a
+-- company is in the group's whole, and in nothing smaller.
 select
     perimeter,
     entity_code,

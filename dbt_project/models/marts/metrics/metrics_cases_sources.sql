@@ -1,0 +1,1 @@
+{{ extracts_behind(grievance_figures() + case_figures()) }}
