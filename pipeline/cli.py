@@ -56,7 +56,7 @@ def main(ctx: click.Context, file: Path | None, data: Path | None) -> None:
 
 @main.command()
 @click.option("--late", is_flag=True, help="Write the late delivery of the sample year too.")
-@click.option("--next-quarter", is_flag=True, help="Write what happened in FY2024-Q1 too, as it came in July.")
+@click.option("--next-quarter", is_flag=True, help="Write all that FY2024-Q1 waits for too, as it came in July.")
 @click.pass_obj
 def sample(settings: Settings, late: bool, next_quarter: bool) -> None:
     """Write the sample extracts into the landing."""

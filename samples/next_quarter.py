@@ -1,4 +1,5 @@
-"""The first quarter of FY2024, as senders deliver it in July 2023: what happened in the quarter before, once more.
+"""The first quarter of FY2024, as senders deliver it in July 2023: what happened in the quarter before, once more, and
+each list that a quarter waits for, as it stands.
 
 Nothing of it happened in FY2023, so it may move no figure of that year.
 """
@@ -6,10 +7,12 @@ Nothing of it happened in FY2023, so it may move no figure of that year.
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 
+from ingest.contract import contract
 from samples.extract import AS_OF, LAST, Extract
 
 NEXT = LAST.plus(1)
@@ -36,6 +39,7 @@ HAPPENINGS = (
     _Happening("training", "attendance", None, ("session_id",)),
     _Happening("training", "completion", "completed_at", ("completion_id",)),
     _Happening("procurement", "spend", "posting_date", ("invoice_id",)),
+    _Happening("procurement", "fx_rate", "month", ()),
     _Happening("procurement", "declaration", "signed_on", ("declaration_id",)),
     _Happening("procurement", "audit", "completed_on", ("audit_id",)),
     _Happening("register", "accident", "month_end", ("record_id",)),
@@ -49,7 +53,8 @@ def extracts_of_the_next_quarter(year: Iterable[Extract]) -> list[Extract]:
     """The deliveries of the next quarter, made of those of the year."""
     of = {(extract.family, extract.extract): extract for extract in year}
     again: set[object] = set()
-    return [_later(of[what.family, what.extract], what, again) for what in HAPPENINGS]
+    happened = [_later(of.pop((what.family, what.extract)), what, again) for what in HAPPENINGS]
+    return happened + [_sent_again(extract) for name, extract in of.items() if contract(*name).required]
 
 
 def _later(extract: Extract, what: _Happening, again: set[object]) -> Extract:
@@ -66,12 +71,18 @@ def _later(extract: Extract, what: _Happening, again: set[object]) -> Extract:
             if ids and what.day:
                 again.add(row[at[what.ids[0]]])
             rows.append([f"N{cell}" if n in ids and cell in again else _moved(cell) for n, cell in enumerate(row)])
-    return replace(extract, rows=rows, taken_at=extract.taken_at + LATER, as_of=NEXT.end)
+    return _sent_again(replace(extract, rows=rows))
+
+
+def _sent_again(extract: Extract) -> Extract:
+    return replace(extract, taken_at=extract.taken_at + LATER, as_of=NEXT.end)
 
 
 def _moved(cell: object) -> object:
-    """A day of the year's last quarter becomes one of the next; what is older is as old as it was."""
+    """A day of the year's last quarter or after it becomes that of three months later, or the last one of that month;
+    what is older is as old as it was."""
     text = str(cell)
-    if not DAY.match(text) or date.fromisoformat(text[:10]) < LAST.start:
+    if not DAY.match(text) or (day := date.fromisoformat(text[:10])) < LAST.start:
         return cell
-    return str(date.fromisoformat(text[:10]) + LATER) + text[10:]
+    year, month = day.year + (day.month + 2) // 12, (day.month + 2) % 12 + 1
+    return str(date(year, month, min(day.day, monthrange(year, month)[1]))) + text[10:]

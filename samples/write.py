@@ -21,8 +21,8 @@ def write_samples(settings: Settings, *, late: bool = False, next_quarter: bool 
     """Write the sample extracts of FY2023 Q4 into the landing folder and return their data files.
 
     ``late`` adds one delivery that comes after the release: categories for seven cases of the hotline. ``next_quarter``
-    adds what happened in FY2024 Q1, as it is delivered in July. A file that is there with the same bytes is left alone,
-    so a second call changes nothing.
+    adds all that FY2024 Q1 waits for, as it is delivered in July. A file that is there with the same bytes is left
+    alone, so a second call changes nothing.
 
     Raises BadSettings if the landing is not a local folder, or the installation is not a sample one.
     """

@@ -292,10 +292,10 @@ def test_what_no_release_says_yet_is_a_step_of_its_own_and_the_steps_add_up(
 
 def test_a_figure_says_which_extracts_it_rests_on(sample: Built) -> None:
     rests_on = figure(sample.settings, Q4, "grv_fines_compensation")["rests_on"]
-    assert rests_on == ["procurement/fx_rate", "register/fine"]
+    assert rests_on == ["hr/entity", "procurement/fx_rate", "register/fine"]
     code, text = said(sample.settings, "grv_fines_compensation", "--quarter", str(Q4))
     assert code == 0
-    assert "rests on: procurement/fx_rate, register/fine" in text
+    assert "rests on: hr/entity, procurement/fx_rate, register/fine" in text
 
 
 def test_every_metric_rests_on_something_but_the_one_that_counts_what_a_release_withholds(sample: Built) -> None:
