@@ -11,6 +11,7 @@ Counted = tuple[float, float | None]  # what a figure counts, and of how many if
 
 TOTAL = "total"
 COMPANY = "entity_code"  # the dimension; the one that is given for every quarter, and not for the release's alone
+UNKNOWN = "UNKNOWN"  # the part that nobody can place
 SUPPRESSED = "SUPPRESSED"
 FROZEN = "AS_FIRST_PUBLISHED"
 WITHHELD = "withheld"

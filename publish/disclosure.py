@@ -17,9 +17,11 @@ from pipeline.quarter import FiscalQuarter
 from publish import corrections, groups, hotline
 from publish.cells import (
     CELL,
+    COMPANY,
     FROZEN,
     SUPPRESSED,
     TOTAL,
+    UNKNOWN,
     Counted,
     Row,
     Rows,
@@ -226,6 +228,9 @@ class _Breakdowns:
 
     def _shown(self, entries: Sequence[Breakdown], figure: Figure) -> Iterator[tuple[Breakdown, Figure, Shown, bool]]:
         made = [entry for entry in entries if (*figure, entry.dimension) in self.rows]
+        if UNKNOWN in self.rows.get((*figure, COMPANY), ()):
+            # The countries add up other people than the companies of the list then, and nobody knows who lies between.
+            made = [entry for entry in made if entry.dimension not in groups.PLACES[entry.rule]]
         shown = self._decided([self._table(entry, figure) for entry in made], figure)
         before = {entry: corrections.versions(self.past, figure, entry.dimension) for entry in shown}
         is_frozen = not all(

@@ -196,6 +196,26 @@ def test_a_company_that_is_alone_in_its_country_is_withheld_by_company_and_by_co
     assert attacked(tmp_path / "own", shown).stands
 
 
+@pytest.mark.parametrize("unknown", [(1, 0), (3, 60), (400, 200)])
+def test_while_some_work_for_a_company_that_no_list_has_nobody_is_told_by_company_or_country(
+    tmp_path: Path, unknown: tuple[int, int]
+) -> None:
+    whole = sum(sum(sides) for sides in LARGE.values()) + sum(unknown)
+    rows = with_countries(LARGE, {})
+    part = next(row for row in rows if row["dimension"] == COMPANY)
+    rows.append(
+        part | {"dimension_value": "UNKNOWN", "numerator": float(unknown[0]), "denominator": float(sum(unknown))}
+    )
+    for row in rows:
+        if (row["perimeter"], row["dimension"]) == ("grp", "total"):
+            row |= {"numerator": row["numerator"] + unknown[0], "denominator": float(whole)}
+    tables = {"metric_values": rows, "dim_entity": COMPANIES}
+    shown = disclosure.protect(tables, disclosure.Inner([]), QUARTER, RULES).tables["metric_values"]
+    assert {row["dimension"] for row in shown} == {"total"}
+    assert {row["denominator"] for row in shown if row["perimeter"] == "grp"} == {float(whole)}
+    assert attacked(tmp_path / "own", shown).stands
+
+
 def test_a_country_gives_its_only_company_away_where_both_are_large(tmp_path: Path) -> None:
     """E4 is withheld to protect E3, and by country it stands printed: so E3 follows."""
     rows = with_countries(LARGE | {"E3": (97, 3)}, {})
