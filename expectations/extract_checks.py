@@ -97,6 +97,13 @@ class ExpectAManifest(ExpectColumnValuesToBeBetween):
     next_step: ClassVar[str] = "Ask the sender for a manifest; without one the figures carry a warning."
 
 
+class ExpectOnlyKnownEntriesInTheManifest(ExpectColumnValuesToBeBetween):
+    """A misspelled entry of a manifest promises nothing, and nobody would see that the promise is not held to."""
+
+    column: str = "unknown_entries"
+    next_step: ClassVar[str] = "Compare the manifest's entries with ingest/README.md; ask the sender to mend them."
+
+
 class ExpectContentUpToItsDay(ExpectColumnValuesToBeBetween):
     """The newest record of an extract is not much older than the day that the extract speaks of."""
 
@@ -154,6 +161,7 @@ CHECKS = (
     ExpectNoRecordFromTheFuture,
     ExpectAFreshExtract,
     ExpectAManifest,
+    ExpectOnlyKnownEntriesInTheManifest,
     ExpectContentUpToItsDay,
     ExpectTheUsualVolume,
     ExpectNoRowToVanish,

@@ -35,9 +35,9 @@ def profile(
 
     Numbers for the checks: ``altered_files, differing_columns, missing_records, records, quarantined,
     quarantined_share`` (0 to 1, of the records in, or of ``least_records`` if they are fewer) ``, repeated_keys,
-    required_blanks, unknown_codes, days_ahead, age_days, stale_days, manifests``. By column, for a person who looks
-    for the cause: ``blanks`` and ``unknown``. Where the columns are not the contract's, nothing that
-    reads a column is measured. DuckDB's errors (a file that is no Parquet) are the caller's to catch.
+    required_blanks, unknown_codes, days_ahead, age_days, stale_days, manifests, unknown_entries`` (of the manifest). By
+    column, for a person who looks for the cause: ``blanks`` and ``unknown``. Where the columns are not the contract's,
+    nothing that reads a column is measured. DuckDB's errors (a file that is no Parquet) are the caller's to catch.
     """
     present = [row[0] for row in connection.execute("describe select * from read_parquet(?)", [str(file)]).fetchall()]
     promised = [*(column.name for column in contract.columns), *ADDED_BY_LOADING]
@@ -48,6 +48,7 @@ def profile(
         "quarantined_share": receipt["quarantined"] / max(receipt["records_in"], least_records, 1),
         "age_days": _age_days(receipt, timezone),
         "manifests": int(receipt["has_manifest"]),
+        "unknown_entries": receipt["unknown_entries"],
     }
     if seen["differing_columns"]:
         return seen

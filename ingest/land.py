@@ -297,9 +297,14 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def unknown_entries(sent: Mapping[str, Any]) -> int:
+    """How many entries of a manifest nothing is held to."""
+    return len(sent.keys() - set(ENTRIES))
+
+
 def _unknown(sent: Mapping[str, Any]) -> list[str]:
     """A warning if the manifest has entries that nothing is held to; a misspelled one would promise nothing unseen."""
-    count = len(sent.keys() - set(ENTRIES))
+    count = unknown_entries(sent)
     return [f"the manifest has {count} unknown entries, which prove nothing: known are {', '.join(ENTRIES)}"][:count]
 
 

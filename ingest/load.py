@@ -18,6 +18,7 @@ import duckdb
 
 from ingest.casting import text
 from ingest.contract import Contract, ForbiddenColumn, contract, contracts
+from ingest.land import unknown_entries
 from ingest.pseudonym import Keys, keys, pseudonyms, rekey
 from ingest.reading import ROW_NUMBER, Reading, read, rewrite
 from pipeline import store
@@ -120,7 +121,8 @@ def _load(settings: Settings, landed: dict[str, Any], file: Path) -> dict[str, A
         name: landed[name] for name in ("known_at", "delivery", "is_sample", "has_manifest", "source_system")
     }
     usual = "full" if landed["delivery"] == "snapshot" else "delta"
-    receipt["coverage"] = (landed["manifest"] or {}).get("coverage", usual)
+    manifest = landed["manifest"] or {}
+    receipt |= {"coverage": manifest.get("coverage", usual), "unknown_entries": unknown_entries(manifest)}
     receipt |= {"contract_version": None, "contract_digest": None}
     store.folder(place)
     with TemporaryDirectory(dir=place, prefix=".put-") as folder:
@@ -130,7 +132,7 @@ def _load(settings: Settings, landed: dict[str, Any], file: Path) -> dict[str, A
             promised = contract(family, extract)
             receipt |= {"contract_version": promised.version, "contract_digest": promised.digest}
             with connect(bounded(settings), folders=folders, spill=workspace / "spill") as connection:
-                reading = read(connection, file, landed["sent_as"], promised, landed["manifest"] or {}, workspace)
+                reading = read(connection, file, landed["sent_as"], promised, manifest, workspace)
                 as_of_date = _as_of_date(settings, connection, promised, landed, reading)
                 known = keys(settings) if pseudonyms(promised) else None
                 _say_where_from(connection, promised, landed, as_of_date, known, settings.timezone, reading)

@@ -65,6 +65,7 @@ class Delivery:
             "known_at": KNOWN_AT,
             "as_of_date": "2023-03-31",
             "has_manifest": True,
+            "unknown_entries": 0,
             "coverage": "full" if terms.delivery == "snapshot" else "delta",
         } | (self.receipt or {})
         store.write_json(file.with_suffix(".json"), receipt)
@@ -174,6 +175,11 @@ TRIPLES: dict[str, tuple[Delivery, Delivery, Delivery]] = {
         Delivery(),
         Delivery(receipt={"has_manifest": False}),
         Delivery(receipt={"has_manifest": True}),
+    ),
+    "ExpectOnlyKnownEntriesInTheManifest": (
+        Delivery(),
+        Delivery(receipt={"unknown_entries": 1}),
+        Delivery(receipt={"unknown_entries": 0}),
     ),
     "ExpectContentUpToItsDay": (
         Delivery(),

@@ -425,6 +425,14 @@ def test_a_file_short_of_records_is_refused_by_the_manifests_rows_alone(settings
     assert (refusal.found, refusal.expected[:6]) == ("3 records", "4 rows")
 
 
+@pytest.mark.parametrize(("entry", "count"), [("rowz", 1), ("rows", 0)])
+def test_a_load_receipt_counts_the_manifests_entries_that_nothing_is_held_to(
+    settings: Settings, entry: str, count: int
+) -> None:
+    manifest = manifest_of(ENTITY_TABLE, **{"rows": None, entry: 4})
+    assert loaded(settings, "hr/entity/a.csv", ENTITY_TABLE, manifest)["unknown_entries"] == count
+
+
 def test_without_a_manifest_an_open_last_line_is_a_warning(settings: Settings) -> None:
     receipt = loaded(settings, "hr/entity/a.csv", ENTITY_TABLE[:-1])
     assert (receipt["outcome"], receipt["loaded"], len(receipt["warnings"])) == ("loaded", 4, 2)
