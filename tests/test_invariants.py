@@ -214,6 +214,32 @@ def test_an_amount_in_an_unknown_currency_is_in_no_sum_and_is_counted_as_left_ou
         assert connection.execute(guard).fetchall() == []
 
 
+def test_what_a_figure_leaves_out_is_counted_in_lines_by_the_board_and_by_the_rows_behind_it(
+    workshop: Workshop,
+) -> None:
+    """One supplier of many lines is paid in a currency that has no rate."""
+    reason = "in a currency without a rate"
+    supplier = "select supplier_id from int_supplier_spend where currency = 'JPY' order by invoice_lines desc limit 1"
+    unknown = (
+        f"select * replace (case when supplier_id = ({supplier}) then 'QQQ' else currency end as currency)"
+        " from main.stg_procurement__spend"
+    )
+    lines = (PROJECT / "dbt_project" / "rows" / "sup_declaration_spend_rate.sql").read_text(encoding="utf-8")
+    with workshop.changed({"stg_procurement__spend": unknown}) as connection:
+        told = dict(
+            connection.execute(f"select metric_id, left_out from board_exclusions where reason = '{reason}'").fetchall()
+        )
+        behind = connection.execute(
+            "select metric_id, count(*) from rows_supply_chain inner join dim_metric using (metric_id, basis)"
+            f" where reason = '{reason}' and fiscal_quarter = '{Q4}' and perimeter = headline_perimeter group by all"
+        ).fetchall()
+        [(looked_up,)] = connection.execute(
+            f"select count(*) from ({lines}) where reason = '{reason}'", {"fiscal_quarter": str(Q4)}
+        ).fetchall()
+    assert told == dict(behind)
+    assert told["sup_declaration_spend_rate"] == told["sup_contract_clause_spend_rate"] == looked_up > 1
+
+
 def test_a_known_currency_without_its_rate_of_a_month_stops_the_build(workshop: Workshop) -> None:
     guard = workshop.statement("int_supplier_spend_every_currency_has_its_rate")
     assert workshop.connection.execute(guard).fetchall() == []

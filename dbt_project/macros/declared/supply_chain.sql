@@ -8,6 +8,8 @@
     'adds': 'counted.amount_jpy',
     'of': 'counted.amount_jpy',
     'left_out': not_valued,
+    'stands_for': 'counted.invoice_lines',
+    'behind': {'rows': 'int_spend_lines_of_twelve_months'},
     'is_measured': 'coalesce(sum(counted.amount_jpy) > 0, false)',
     'firms': 'counted.supplier_key',
 } -%}

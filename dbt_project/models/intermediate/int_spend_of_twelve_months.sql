@@ -11,6 +11,7 @@ by_buyer as (
         spend.category,
         spend.has_clause,
         spend.is_valued,
+        sum(spend.invoice_lines) as invoice_lines,
         sum(spend.amount_jpy) as amount_jpy
     from {{ ref('int_supplier_spend') }} as spend
     inner join {{ ref('int_quarters') }} as quarters
@@ -35,6 +36,7 @@ spend as (
         by_buyer.category,
         by_buyer.has_clause,
         by_buyer.is_valued,
+        sum(by_buyer.invoice_lines) as invoice_lines,
         sum(by_buyer.amount_jpy) as amount_jpy
     from by_buyer
     inner join {{ ref('int_companies_or_unknown') }} as perimeters
@@ -67,6 +69,7 @@ select
     identities.tier,
     spend.has_clause,
     spend.is_valued,
+    cast(spend.invoice_lines as bigint) as invoice_lines,
     spend.amount_jpy,
     declared.supplier_key is not null as is_declared,
     active.supplier_key is not null as is_active,
