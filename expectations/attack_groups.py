@@ -39,6 +39,8 @@ PLACES = {
     AMOUNTS: {"buying_entity": "entity_code", "buying_region": "region"},
     FIRMS: {},
 }
+# Buyers that are on no list of companies are the part UNKNOWN, by company as by region.
+UNLISTED = dict.fromkeys(("entity_code", "region", "country_iso2"), "UNKNOWN") | {"is_parent": "false"}
 
 Figure = tuple[str, ...]  # metric, perimeter, basis, quarter
 Figures = Mapping[printed.Key, printed.Numbers]
@@ -147,6 +149,8 @@ class Groups:
         """The breakdowns of one figure: those over the companies of the list together, the others one by one."""
         for table in tables.values():
             self._printed_parts(rule, table)
+        if rule == AMOUNTS and any(by in PLACES[rule] and "UNKNOWN" in parts for by, parts in tables.items()):
+            companies = [*companies, UNLISTED]
         groups = {dimension: _groups(rule, dimension, parts, companies, self.programme["remainder"])
                   for dimension, parts in tables.items()}  # fmt: skip
         linked = {dimension: group for dimension, group in groups.items() if group is not None}

@@ -100,7 +100,7 @@ class System:
 
         def sought() -> npt.NDArray[np.float64]:
             """Costs that lead a solver to a table which answers many open questions at once."""
-            costs = (lowest > 0) @ least - (highest < reach) @ most
+            costs = least[lowest > 0].sum(axis=0) - most[highest < reach].sum(axis=0)
             return np.where(self._is_bounded, costs, 0).astype(float)
 
         first = self._whole_table(np.zeros(self._classes), any_will_do=True)

@@ -60,12 +60,14 @@ class Cube:
 
     def inner(self, cell: Cell) -> npt.NDArray[np.int64]:
         """The places of the inner counts (flat, in the order of ``shape``) that a cell adds up."""
-        picks = [
-            range(len(codes)) if entry == ALL else (list(codes).index(entry),)
-            for entry, codes in zip(cell, self.dimensions.values(), strict=False)
-        ]
-        grid = np.ix_(*picks, [quarter - 1 for quarter in cell[-1]])
-        return np.arange(int(np.prod(self.shape))).reshape(self.shape)[grid].reshape(-1)
+        return self._inner[self.place[cell]]
+
+    @cached_property
+    def _inner(self) -> list[npt.NDArray[np.int64]]:
+        places = np.arange(int(np.prod(self.shape))).reshape(self.shape)
+        picks = [[*([code] for code in range(size)), range(size)] for size in self.shape[:-1]]
+        spans = [[quarter - 1 for quarter in span] for span in SPANS]
+        return [places[np.ix_(*pick)].reshape(-1) for pick in itertools.product(*picks, spans)]
 
     def cell(self, quarters: Quarters = YEAR, **codes: str) -> Cell:
         """The cell with these codes and ``ALL`` elsewhere."""

@@ -253,7 +253,7 @@ class _Breakdowns:
     def _decided(self, tables: Sequence[Table], figure: Figure) -> dict[Breakdown, Shown]:
         """What may be shown of the tables of one figure. Tables over the same companies are decided together; where no
         choice is safe, the last of them is not given."""
-        companies = groups.companies_of(self.entities, figure[1], figure[3])
+        companies = groups.with_unlisted(groups.companies_of(self.entities, figure[1], figure[3]), tables)
         shown: dict[Breakdown, Shown] = {}
         for system in groups.systems(tables, companies, self.rules.programme):
             hidden = None

@@ -42,6 +42,11 @@ PERIMETERS: dict[str, Callable[[Row], bool]] = {
     "au": lambda company: bool(company["country_iso2"] == "AU"),
 }
 CLOSE = 1e-6
+# What a buyer that no list of companies knows bought is the part UNKNOWN by company and by region: the two are one.
+UNKNOWN = "UNKNOWN"
+UNLISTED: dict[str, Row] = {
+    UNKNOWN: {"entity_code": UNKNOWN, "region": UNKNOWN, "country_iso2": UNKNOWN, "is_parent": False}
+}
 
 
 def companies_of(entities: Iterable[Row], perimeter: str, quarter: str) -> dict[str, Row]:
@@ -165,6 +170,16 @@ def _agreeing(known: Sequence[Known], totals: Sequence[Known]) -> list[Known] | 
         if _Reader([*known, *found, total]).adds_up():
             found.append(total)
     return found
+
+
+def with_unlisted(companies: Mapping[str, Row], tables: Iterable[Table]) -> Mapping[str, Row]:
+    """The companies, and one more for all buyers that are on no list, where a table has a part of them."""
+    bought = PLACES["amounts"]
+    has_them = any(
+        table.entry.rule == "amounts" and table.entry.dimension in bought and UNKNOWN in table.groups
+        for table in tables
+    )
+    return {**companies, **UNLISTED} if companies and has_them else companies
 
 
 def systems(tables: Sequence[Table], companies: Mapping[str, Row], programme: Programme) -> list[list[Table]]:

@@ -30,6 +30,7 @@ CLOSE = 1e-6  # a solver's number is taken as whole within this
 WALK, STRIDE = 20_000, 8  # steps of the search without a solver, and between two looks
 SECONDS = 600.0  # for one answer of the solver; without one, nothing is printed
 ANY = 1e9  # the gap at which the solver may stop: any whole table that keeps the rule will do
+LOOKS = 16  # how many of the nearest needs tell, nearly always, whether a cell can be printed again
 UNIQUE = 2  # what a cell of no table must be able to reach: nobody is provably alone
 
 
@@ -106,17 +107,38 @@ class _Withdrawal:
     def _give_back(self) -> None:
         """Print again what was withdrawn without need, the most important first: one withdrawal may have done the work
         of an earlier one."""
+        before = self.printed, self.lowest, self.highest, self.rigid
+        last = self._returned(LOOKS)
+        if last is not None and not self._keeps(last):
+            self.printed, self.lowest, self.highest, self.rigid = before
+            self._returned()
+
+    def _returned(self, looks: int | None = None) -> Cell | None:
+        """Print again, one by one, each cell that leaves its nearest needs met: so many of them, or all. The last one.
+
+        What is safe together is safe one by one, so a look at the nearest needs is enough if all are proven after it.
+        """
+        last = None
         withdrawn = [cell for cell in self.offered if cell not in self.printed]
         for cell in sorted(withdrawn, key=self.solver.cost, reverse=True):
             before = self.printed, self.lowest, self.highest, self.rigid
             self.printed = self.printed | {cell}
             self.lowest, self.highest, self.rigid = self.values, self.values, None
-            while unmet := self._unmet():
-                number, upward = min(unmet, key=lambda need: self._distance(need[0], cell))
-                reach = int(self._needs()[1][number]) if upward else 0
-                if not self._shown(self.cube.inner(self.cube.cells[number]), reach, upward):
-                    self.printed, self.lowest, self.highest, self.rigid = before
-                    break
+            if self._keeps(cell, looks):
+                last = cell
+            else:
+                self.printed, self.lowest, self.highest, self.rigid = before
+        return last
+
+    def _keeps(self, cell: Cell, looks: int | None = None) -> bool:
+        """Whether the needs nearest to a cell can be met: so many of them, or all."""
+        while (unmet := self._unmet()) and looks != 0:
+            looks = None if looks is None else looks - 1
+            number, upward = min(unmet, key=lambda need: self._distance(need[0], cell))
+            reach = int(self._needs()[1][number]) if upward else 0
+            if not self._shown(self.cube.inner(self.cube.cells[number]), reach, upward):
+                return False
+        return True
 
     def _distance(self, number: int, cell: Cell) -> tuple[bool, int, int]:
         # What lies in one line of a table with a printed cell is what it gives away first.
@@ -261,7 +283,7 @@ class _Alike:
         Of those that there are, one in which the cells ``low`` are low and the cells ``high`` are high, as far as the
         solver sees at once: so one answer settles many.
         """
-        cost = (low @ self.least - high @ self.most).astype(float)
+        cost = (self.least[low].sum(axis=0) - self.most[high].sum(axis=0)).astype(float)
         self.solver.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
         inside = np.bincount(self.group[inner], minlength=len(self.sizes))
         if upward:

@@ -824,6 +824,37 @@ def test_several_parts_beside_the_total_of_their_region_tell_of_no_small_one(tmp
     assert attack.attack(settings, [pack_of(tmp_path / "own", printed_rows, companies)]).stands
 
 
+def bought(rows: dict[str, tuple[int, float]], dimension: str) -> dict[tuple[Any, ...], tuple[int, float]]:
+    """Of how many suppliers, and for how much, was bought: by the cell of each part."""
+    figure = ("sup_declaration_spend_rate", "grp", "ytd", str(QUARTER), dimension)
+    return {(*figure, part): numbers for part, numbers in rows.items()}
+
+
+def test_what_companies_on_no_list_bought_is_one_part_by_company_and_by_region(tmp_path: Path) -> None:
+    """By company UNKNOWN and R hide each other, by region UNKNOWN and APAC: EMEA less S gives R, and so UNKNOWN."""
+    settings = settings_at(tmp_path)
+    cells = bought(
+        {"P": (90, 7e9), "R": (3, 4e8), "S": (40, 2e9), "U": (20, 9e8), "UNKNOWN": (2, 1e8)}, "buying_entity"
+    )
+    cells |= bought({"JP": (90, 7e9), "EMEA": (43, 24e8), "APAC": (20, 9e8), "UNKNOWN": (2, 1e8)}, "buying_region")
+    said = {"title": "x", "unit": "%", "target_status": "NO_TARGET", "value_state": "MEASURED", "display_value": "x",
+            "target_value": None, "is_person_count": False, "value": 50}  # fmt: skip
+    rows = [dict(zip(CELL, cell, strict=True)) | said | {"numerator": yen / 2, "denominator": yen}
+            for cell, (_, yen) in cells.items()]  # fmt: skip
+    companies = [company for company in by_company(True, R=1, S=1, T=1)[1] if company["entity_code"] in "PRSU"]
+    by_itself = {"buying_entity": {"R", "UNKNOWN"}, "buying_region": {"APAC", "UNKNOWN"}}
+    naive = [row | dict.fromkeys(("numerator", "denominator", "value"))
+             if row["dimension_value"] in by_itself[row["dimension"]] else row for row in rows]  # fmt: skip
+    assert findings.FOUND in attack.attack(settings, [pack_of(tmp_path / "naive", naive, companies)]).broken
+    inner = disclosure.Inner([], {cell: firms for cell, (firms, _) in cells.items()})
+    tables = {"supply_chain": rows, "grievance": [], "metric_values": [], "dim_entity": companies}
+    shown = disclosure.protect(tables, inner, QUARTER, Rules(PLAN, b"k" * 32)).tables["supply_chain"]
+    hidden = {(row["dimension"], row["dimension_value"]) for row in shown if row["value"] is None}
+    assert {("buying_entity", "UNKNOWN"), ("buying_region", "UNKNOWN")} < hidden
+    assert len(hidden) < len(shown)
+    assert attack.attack(settings, [pack_of(tmp_path / "own", shown, companies)]).stands
+
+
 def test_a_breakdown_that_no_choice_makes_safe_beside_a_region_is_not_printed(tmp_path: Path) -> None:
     """One company alone lies outside the region: the two totals tell it, so the parts are not given at all."""
     settings = settings_at(tmp_path)
