@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pypdf
 import pytest
 import typst
 import xlsxwriter
@@ -391,6 +392,48 @@ def test_d18_a_withheld_cell_has_no_number_and_one_mark_in_every_format(first: t
     with zipfile.ZipFile(folder / "board_figures.xlsx") as book:
         sheets = {name: book.read(name).decode() for name in book.namelist() if name.endswith(".xml")}
     assert [name for name, text in sheets.items() if re.search("conditionalFormatting|sparkline|pivot", text)] == []
+
+
+def test_d18_no_file_has_a_place_that_its_rows_do_not_show(first: tuple[Settings, Path]) -> None:
+    """Check 18 where a stranger looks next: footers, caches, hidden sheets, comments, properties and attachments."""
+    _, folder = first
+    with zipfile.ZipFile(folder / "board_figures.xlsx") as book:
+        parts = {name: book.read(name).decode() for name in book.namelist()}
+    known = re.compile(
+        r"xl/(worksheets/sheet|charts/chart|drawings/drawing)\d+\.xml|xl/(workbook|sharedStrings|styles|theme/theme1)\.xml"
+        r"|docProps/(core|app)\.xml|\[Content_Types\]\.xml|.*\.rels"
+    )
+    assert [name for name in parts if not known.fullmatch(name)] == []
+    sheets = {name: text for name, text in parts.items() if name.startswith(("xl/worksheets/sheet", "xl/workbook"))}
+    hidden = re.compile(r"<f[ >]|<sheet [^>]*state=|<(row|col) [^>]*hidden")
+    assert [name for name, text in sheets.items() if hidden.search(text)] == []
+    in_cells = {float(value) for text in sheets.values() for value in re.findall(r"<v>(-?[\d.e+-]+)</v>", text)}
+    caches = [cache for text in parts.values() for cache in re.findall(r"<c:numCache>.*?</c:numCache>", text)]
+    cached = {float(value) for cache in caches for value in re.findall(r"<c:v>(.*?)</c:v>", cache)}
+    assert cached
+    assert cached <= in_cells
+    for name in ("board_pack.pdf", "board_pack.ja.pdf"):
+        pdf = pypdf.PdfReader(folder / name)
+        assert not pdf.attachments
+        assert set(pdf.metadata or ()) <= {"/Title", "/Author", "/Creator", "/CreationDate", "/ModDate"}
+        assert [page for page in pdf.pages if "/Annots" in page] == []
+    assert [file.name for file in folder.glob("*.html") if re.search("<!--|<script", file.read_text())] == []
+    columns = 0
+    with duckdb.connect() as connection:
+        for file in sorted((folder / "tables").glob("*.parquet")):
+            assert connection.execute("select * from parquet_kv_metadata($1)", [str(file)]).fetchall() == []
+            for name, least, most, blanks in connection.execute(
+                "select path_in_schema, stats_min_value, stats_max_value, sum(stats_null_count)"
+                " from parquet_metadata($1) where type = 'DOUBLE' group by all", [str(file)]
+            ).fetchall():  # fmt: skip
+                rows = connection.execute(
+                    f'select min("{name}"), max("{name}"), count(*) - count("{name}") from read_parquet($1)',
+                    [str(file)],
+                ).fetchall()
+                said = [None if value is None else float(value) for value in (least, most)]
+                assert [(*said, blanks)] == rows, f"{file.name} {name}"
+                columns += 1
+    assert columns > 20
 
 
 def test_d18_the_number_of_withheld_cells_is_told_and_not_which_of_them_are_small(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import gzip
 import hashlib
 import itertools
@@ -13,6 +14,7 @@ import secrets
 import shutil
 import signal
 import sqlite3
+import struct
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -39,6 +41,7 @@ from pipeline.settings import PROJECT, Settings
 from publish import candidate, hotline
 from publish.cube import SPANS, Counts
 from publish.programme import Rules, programme
+from publish.tables import number_text
 from publish.verify import verify
 from samples.write import write_samples
 
@@ -202,6 +205,57 @@ def test_d01_no_case_is_in_anything_that_a_run_leaves_for_others(released: Relea
         assert inputs
         assert all(file.stat().st_nlink > 1 for file in inputs)
         assert holding(build, {"inputs"}, as_sent.words.search) == []
+
+
+LONG, SURE = 8, 12  # signs of a number that no other one has by chance, and those that no rounding changes
+
+WRITTEN = re.compile(rb"(?<![\w.])\d+(?:\.\d+)?")
+
+
+def test_d18_no_number_that_is_not_printed_is_in_any_byte_that_others_read(released: Released, tmp_path: Path) -> None:
+    """Check 18, as a stranger does it who trusts no table: what the build knows and the release does not print, as
+    digits or as eight bytes of a column, a footer or a cache. Small counts, of which files are full, are check 17's.
+    """
+    data = released.data
+    folder = data / "releases" / str(QUARTER) / "r1"
+    shown: set[str] = set()
+    for file in sorted((folder / "tables").glob("*.csv")):
+        with file.open(newline="") as stream:
+            shown |= {cell[:SURE] for row in csv.reader(stream) for cell in row}
+    build = data / "builds" / str(QUARTER) / store.read_json(folder / "manifest.json")["build_id"]
+    with duckdb.connect(str(build / "due_diligence.duckdb"), read_only=True) as connection:
+        known = connection.execute(
+            "select distinct unnest([numerator, denominator, value]) from fct_metric_value where fiscal_quarter = $1",
+            [str(QUARTER)],
+        ).fetchall()
+    digits = {number: number_text(number)[:SURE] for (number,) in known if number is not None}
+    secret = {number: text for number, text in digits.items() if len(text.strip("0")) >= LONG and text not in shown}
+    assert len(secret) > 50
+    texts = set(secret.values())
+    packed = [struct.pack("<d", number) for number in secret]
+    packed += [struct.pack("<q", int(number)) for number in secret if number.is_integer()]
+    eight_bytes = np.array(packed, dtype="S8").view("<u8")
+
+    def told(content: bytes) -> bool:
+        numbers = set(WRITTEN.findall(content.replace(b",", b"")))
+        if any(number_text(float(number))[:SURE] in texts for number in numbers):
+            return True
+        if not content.startswith(b"PAR1"):
+            return False
+        windows = (
+            np.frombuffer(content[start : len(content) - (len(content) - start) % 8], "<u8") for start in range(8)
+        )
+        return any(np.isin(window, eight_bytes).any() for window in windows)
+
+    closed = {"landing", "landed", "raw", "quarantine", "builds"}
+    assert holding(data, closed, told) == []
+    assert not told(released.text.encode())
+    # The same search finds them where they may be.
+    assert holding(build, {"inputs", "target"}, told) == ["due_diligence.duckdb"]
+    with duckdb.connect() as connection:
+        file = str(tmp_path / "footer.parquet")
+        connection.execute(f"copy (select unnest([1.0, $1::double, 1e300]) as value) to '{file}'", [max(secret)])
+    assert told((tmp_path / "footer.parquet").read_bytes())
 
 
 ABOUT_THE_CODE = ("dag", "dag_code", "dag_version", "serialized_dag")
