@@ -152,7 +152,7 @@ COLUMNS = {
         Column("new_target_status", "string", "Target status of this value."),
         Column("is_material", "boolean", "Whether the change is material."),
         Column("why_material", "string", "What makes it so: points, share, target, zero_claim, headline."),
-        Column("reasons", "string", "Reason codes of the revision, with a space between them."),
+        Column("reasons", "string", "Reason codes that lie upstream of the figure, with a space between them."),
     )
 }
 

@@ -565,6 +565,14 @@ def test_late_files_forgery_and_a_rejection_change_no_release(airflow: Airflow) 
     assert now.stage == "waiting"
     assert now.candidate_digest in gates[0]["body"]
     assert released_bytes(data) == before
+
+    # Exactly what rests on the hotline differs, and each such figure bears the reason that lies behind it.
+    files = data / "candidates" / str(QUARTER) / now.candidate_digest / "files"
+    with (files / "tables" / "revision.csv").open(encoding="utf-8", newline="") as stream:
+        differing = [(row["metric_id"], row["reasons"]) for row in csv.DictReader(stream)]
+    assert ("grv_cases_by_category", "LATE_DATA") in differing
+    assert {reasons for _, reasons in differing} == {"LATE_DATA"}
+    assert {metric.split("_")[0] for metric, _ in differing} == {"grv", "qa"}
     time.sleep(3.5)
 
     # Nobody below ADMIN can pretend that the gate was answered, and nobody but the approver can answer it.
