@@ -113,6 +113,7 @@ class Groups:
                 if then is not None and now is not None:
                     self.report.broken[CHANGED] += 0 < abs(now - then) < self.threshold
         self._grown()
+        self._rests(earlier)
 
     def _is_few(self, now: Sizes, before: Sizes) -> bool:
         pairs = zip(now, before, strict=True)
@@ -372,6 +373,29 @@ class Groups:
                 if one.fiscal_year == other.fiscal_year:
                     moved = (abs(mine - theirs) for mine in quarters[one] for theirs in quarters[other])
                     self.report.broken[SMALL] += any(0 < count < self.threshold for count in moved)
+
+    def _rests(self, printed_as: Mapping[tuple[Figure, str], Sequence[tuple[printed.Numbers, Parts]]]) -> None:
+        """The same parts of a year to date withheld in two quarters: taken together, few lie in between."""
+        told: dict[Any, list[tuple[str, float]]] = defaultdict(list)
+        for ((metric, perimeter, basis, quarter), dimension), versions in printed_as.items():
+            for total, parts in versions if basis == "ytd" else ():
+                withheld = frozenset(part for part, numbers in parts.items() if numbers[2] is None)
+                # Where all are withheld, the total says what moved, and nothing else.
+                if (
+                    self.rules[metric, perimeter, dimension] in (PERSONS, HEADCOUNT)
+                    and frozenset() < withheld < parts.keys()
+                ):
+                    counts = [_sizes(numbers)[0] for part, numbers in parts.items() if part not in withheld]
+                    together, year = _sizes(total)[0], FiscalQuarter.parse(quarter).fiscal_year
+                    if together is not None and None not in counts:
+                        told[metric, perimeter, dimension, year, frozenset(parts), withheld].append(
+                            (quarter, together - sum(filter(None, counts)))
+                        )
+        for rests in told.values():
+            pairs = itertools.combinations(rests, 2)
+            self.report.broken[SMALL] += any(
+                one != other and 0 < abs(mine - theirs) < self.threshold for (one, mine), (other, theirs) in pairs
+            )
 
 
 def _there(entities: Companies, quarter: str) -> list[Mapping[str, str]]:

@@ -83,6 +83,24 @@ def grew_by_few(
     return any(0 < abs(numbers[0] - before[0]) < threshold for before in told if before is not None)
 
 
+def rest_grew_by_few(
+    figure: Figure, shown: Shown, total: Counted | None, others: Iterable[tuple[Shown, Counted | None]], threshold: int
+) -> bool:
+    """Whether the withheld parts of a year to date, taken together, differ by few from the same parts in another
+    quarter, of which ``others`` say the parts and the total. Where all are withheld, the total says it already."""
+    now = _rest(shown, total) if figure[2] == "ytd" else None
+    pattern = {part: numbers is None for part, numbers in shown.items()}
+    rests = [
+        _rest(*other) for other in others if {part: numbers is None for part, numbers in other[0].items()} == pattern
+    ]
+    return now is not None and any(rest is not None and 0 < abs(now - rest) < threshold for rest in rests)
+
+
+def _rest(shown: Shown, total: Counted | None) -> float | None:
+    told = [numbers[0] for numbers in shown.values() if numbers is not None]
+    return None if total is None or len(told) in (0, len(shown)) else total[0] - sum(told)
+
+
 def _between(some: Counted | None, others: Counted | None, *, signed: bool = False) -> list[float]:
     if some is None or others is None:
         return []

@@ -258,17 +258,46 @@ class _Breakdowns:
         for system in groups.systems(tables, companies, self.rules.programme):
             hidden = None
             while system and hidden is None:
-                first = {part for table in system for part in self._open_elsewhere(table, figure, companies)}
-                hidden = groups.withheld(system, self._totals_of(figure), companies, first, self.rules)
+                hidden = self._hidden(system, figure, companies)
                 if hidden is None:
                     system = system[:-1]
             for table in system:
-                shown[table.entry] = {
-                    name: None if hidden is None or (table.entry.dimension, name) in hidden else table.groups[name]
-                    for name in sorted(table.groups)
-                }
+                shown[table.entry] = table.without(hidden or ())
                 self._tell(figure, table.entry, shown[table.entry])
         return shown
+
+    def _hidden(
+        self, system: Sequence[Table], figure: Figure, companies: Mapping[str, Row]
+    ) -> set[tuple[str, str]] | None:
+        """The parts to withhold of tables that are decided together; None where no choice is safe."""
+        first = {part for table in system for part in self._open_elsewhere(table, figure, companies)}
+        while True:
+            hidden = groups.withheld(system, self._totals_of(figure), companies, first, self.rules)
+            if hidden is None:
+                return None
+            more = {part for table in system if (part := self._that_widens_the_rest(table, figure, hidden))}
+            if not more:
+                return hidden
+            first = hidden | more
+
+    def _that_widens_the_rest(
+        self, table: Table, figure: Figure, hidden: Collection[tuple[str, str]]
+    ) -> tuple[str, str] | None:
+        """The smallest printed part of a table, if few lie between all its withheld parts in two quarters of the year:
+        with it, the withheld parts are not the same ones in both."""
+        if table.entry.rule in OF_FIRMS:
+            return None
+        shown, by = table.without(hidden), table.entry.dimension
+        *of, quarter = figure
+        when = FiscalQuarter.parse(quarter)
+        others = [(*of, str(FiscalQuarter(when.fiscal_year, n))) for n in range(1, 5) if n != when.number]
+        told = [version for other in others for version in corrections.versions(self.past, other, by)]
+        for other in others:
+            parts = {part: numbers for (one, part, _), numbers in self.told.get(other, {}).items() if one == by}
+            told.append((parts, self.totals.get(other)))
+        if not corrections.rest_grew_by_few(figure, shown, self.totals.get(figure), told, self.rules.threshold):
+            return None
+        return by, min((sizes(numbers)[-1], part) for part, numbers in shown.items() if numbers is not None)[1]
 
     def _tell(self, figure: Figure, entry: Breakdown, parts: Shown) -> None:
         self.told.setdefault(figure, {}).update({(entry.dimension, name, ""): parts[name] for name in parts})

@@ -18,7 +18,7 @@ import numpy as np
 
 from pipeline.quarter import FiscalQuarter
 from publish import withdrawal
-from publish.cells import Counted, Row, counted, sizes
+from publish.cells import UNKNOWN, Counted, Row, counted, sizes
 from publish.programme import Breakdown, Programme, Rules
 
 Counts = tuple[float, ...]
@@ -43,7 +43,6 @@ PERIMETERS: dict[str, Callable[[Row], bool]] = {
 }
 CLOSE = 1e-6
 # What a buyer that no list of companies knows bought is the part UNKNOWN by company and by region: the two are one.
-UNKNOWN = "UNKNOWN"
 UNLISTED: dict[str, Row] = {
     UNKNOWN: {"entity_code": UNKNOWN, "region": UNKNOWN, "country_iso2": UNKNOWN, "is_parent": False}
 }
@@ -93,6 +92,11 @@ class Table:
         if self.entry.rule == "amounts" and name in self.firms:
             return (float(self.firms[name]),)
         return _counts(self.entry.rule, self.groups[name])
+
+    def without(self, hidden: Collection[tuple[str, str]]) -> dict[str, Counted | None]:
+        """The parts, with no number where one is withheld."""
+        return {name: None if (self.entry.dimension, name) in hidden else self.groups[name]
+                for name in sorted(self.groups)}  # fmt: skip
 
     def is_small(self, name: str, rules: Rules) -> bool:
         """Whether a part is withheld for its own sake."""

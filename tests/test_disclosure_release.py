@@ -793,6 +793,31 @@ def test_the_protector_prints_a_small_correction_as_first_published(
         *rows, groups(A=500, B=600 + move)[-1]])]).stands  # fmt: skip
 
 
+@pytest.mark.parametrize(("move", "stands"), [(0, True), (1, False), (4, False), (5, True)])
+def test_what_is_withheld_of_two_quarters_together_moves_by_nothing_or_by_the_threshold(
+    tmp_path: Path, move: int, stands: bool
+) -> None:
+    """A and D hide each other in both quarters; the totals less the others tell by how many the two grew."""
+    settings = settings_at(tmp_path)
+
+    def told(rows: list[dict[str, Any]], quarter: object, *withheld: str) -> list[dict[str, Any]]:
+        return [row | {"fiscal_quarter": str(quarter)} |
+                (dict.fromkeys(("numerator", "denominator", "value")) if row["dimension_value"] in withheld else {})
+                for row in rows]  # fmt: skip
+
+    before = told(groups(A=300, B=500, C=600, D=3), QUARTER.previous(), "A", "D")
+    now = {"A": 300 + move, "B": 600, "C": 700, "D": 3}
+    naive = told(groups(**now), QUARTER, "A", "D")
+    one, two = pack(tmp_path / "r0", before), pack(tmp_path / "r1", naive)
+    assert attack.attack(settings, [two]).stands
+    assert attack.attack(settings, [one, two]).broken == ({} if stands else {findings.SMALL: 1})
+    rows = shown_again(settings, before, now)
+    hidden = {row["dimension_value"] for row in rows if row["numerator"] is None}
+    assert hidden == ({"A", "D"} if stands else {"A", "B", "D"})
+    own = pack(tmp_path / "r2", [*rows, groups(**now)[-1]])
+    assert attack.attack(settings, [one, own]).stands
+
+
 def test_a_part_that_lies_by_few_beside_the_total_of_another_perimeter_is_withheld_and_found(tmp_path: Path) -> None:
     settings = settings_at(tmp_path)
     entry = {"metric_id": "grv_channel_coverage_rate", "basis": "asof", "fiscal_quarter": str(QUARTER), "value": 1}
