@@ -217,8 +217,8 @@ def trend_frame(candidate: Candidate, figures: pd.DataFrame, pinned: Mapping[str
 def breakdowns_frame(figures: pd.DataFrame, pinned: Mapping[str, Any]) -> pd.DataFrame:
     """One row a breakdown: the distance of its parts' sum from the total, and the part UNKNOWN, as shares of the whole.
 
-    A share is blank if a part is hidden; the second also where senders need not know, in earlier
-    quarters, and of a whole of few.
+    The first share is blank if a part is hidden, the second if the part UNKNOWN is; it also is where senders need not
+    know, in earlier quarters, and of a whole of few.
     """
     figures = figures[~figures["table"].isin(["headline", "trend"])]
     key = ["table", *CELL]
@@ -246,7 +246,7 @@ def breakdowns_frame(figures: pd.DataFrame, pinned: Mapping[str, Any]) -> pd.Dat
         gap = abs(sum(printed) - whole) / max(1.0, abs(whole)) if applies and whole is not None else None
         # Themes hold the candidate's quarter: what was not known in an earlier one is no fault of this delivery.
         is_asked = name[0] != "metric_values" and name[-1] in pinned["known_dimensions"]
-        unknown = _unknown_share(group) if is_asked else None
+        unknown = _unknown_share(group, total) if is_asked else None
         rows.append({"label": group["label"].iloc[0], "gap_to_total": gap, "unknown_share": unknown})
     return _floats(rows)
 
@@ -374,16 +374,19 @@ def _is_small(row: Mapping[str, Any], below: int) -> bool:
     return any(count is not None and 0 < count < below for count in (counted, _number(row["denominator"])))
 
 
-def _unknown_share(parts: pd.DataFrame) -> float | None:
-    """How much of what a breakdown is of is in its part UNKNOWN; None if a part is hidden, or it is of few."""
-    weights = {
-        row["dimension_value"]: _count(row) if row["denominator"] in (None, "") else _number(row["denominator"])
-        for row in parts.to_dict("records")
-    }
+def _unknown_share(parts: pd.DataFrame, total: Mapping[str, Any]) -> float | None:
+    """How much of what a breakdown is of is in its part UNKNOWN; None if that part is hidden, or the whole is small."""
+    weights = {row["dimension_value"]: _weight(row) for row in parts.to_dict("records")}
     known = [weight for weight in weights.values() if weight is not None]
-    if len(known) < len(weights) or sum(known) < LEAST_WHOLE:
+    whole = sum(known) if len(known) == len(weights) else _weight(total)
+    unknown = weights.get(UNKNOWN, 0.0)
+    if unknown is None or whole is None or whole < LEAST_WHOLE:
         return None
-    return (weights.get(UNKNOWN) or 0.0) / sum(known)
+    return unknown / whole
+
+
+def _weight(row: Mapping[str, Any]) -> float | None:
+    return _count(row) if row["denominator"] in (None, "") else _number(row["denominator"])
 
 
 def _is_foreign(row: Mapping[str, Any], quarter: FiscalQuarter) -> bool:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pytest
 import yaml
 
-from expectations import attack, board_door, findings, intervals
+from expectations import attack, board_door, board_frames, findings, intervals
 from expectations.bounds import bounds
 from pipeline import store
 from pipeline.database import connect, quoted
@@ -561,6 +562,19 @@ def test_d13_an_attack_that_does_not_end_blocks_the_release_and_says_no_count(
     assert MARKER not in f"{stopped.value}{verdict}"
     assert told["status"] == ("error" if end == "killed" else "failed")
     assert end == "killed" or findings.UNDECIDED in told["found"] + told["subject"]
+
+
+@pytest.mark.parametrize(
+    ("unknown", "other", "share"), [("40", "360", 0.1), ("40", "", 0.1), ("", "360", None), (None, "", 0.0)]
+)
+def test_what_nobody_knows_is_judged_beside_a_part_that_is_withheld(
+    unknown: str | None, other: str, share: float | None
+) -> None:
+    parts = {"UNKNOWN": unknown, "JP": other}
+    rows = [{"dimension_value": name, "numerator": number, "denominator": number, "value": number, "unit": "%"}
+            for name, number in parts.items() if number is not None]  # fmt: skip
+    total = {"numerator": "300", "denominator": "400", "value": "75", "unit": "%"}
+    assert board_frames._unknown_share(pd.DataFrame(rows), total) == share
 
 
 def test_without_a_candidate_nothing_passes(folder: Folder) -> None:
