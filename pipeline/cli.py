@@ -56,13 +56,15 @@ def main(ctx: click.Context, file: Path | None, data: Path | None) -> None:
 
 @main.command()
 @click.option("--late", is_flag=True, help="Write the late delivery of the sample year too.")
-@click.option("--next-quarter", is_flag=True, help="Write all that FY2024-Q1 waits for too, as it came in July.")
+@click.option(
+    "--through", type=Quarter(), default="FY2023-Q4", help="Write the quarters of FY2024 too, up to this one."
+)
 @click.pass_obj
-def sample(settings: Settings, late: bool, next_quarter: bool) -> None:
+def sample(settings: Settings, late: bool, through: FiscalQuarter) -> None:
     """Write the sample extracts into the landing."""
     from samples.write import write_samples
 
-    written = write_samples(settings, late=late, next_quarter=next_quarter)
+    written = write_samples(settings, late=late, through=through)
     OUT.print(f"{len(written)} sample extracts lie in {settings.landing_url}")
 
 

@@ -12,6 +12,7 @@ from samples.workforce import workers
 
 REGION = {code: region for code, _, _, _, is_consolidated, region, *_ in ENTITIES if is_consolidated}
 SURVEY_OPENED = {2022: date(2021, 10, 1), 2023: date(2022, 10, 3)}
+SELFCHECK_OPENED = date(2023, 9, 4)
 # Companies that did not answer in FY2023, and those that say they have no management system.
 SILENT, WITHOUT_SYSTEM = ("E021", "E031"), ("E011",)
 # Finding, company, severity, found, due, closed. The third is due on the last day itself, which is in time; the fourth
@@ -56,6 +57,16 @@ def extracts() -> list[Extract]:
         Extract("register", name, SYSTEM, taken(13, 8 + hour), COMMON + columns(own), rows)
         for hour, (name, own, rows) in enumerate(parts)
     ]
+
+
+def first_selfcheck(until: date) -> list[tuple[object, ...]]:
+    """What has been returned until a day of the first self-check, that of FY2024; the sample year has nothing of it."""
+    rows: list[tuple[object, ...]] = []
+    for index, entity in enumerate(sorted(REGION)):
+        submitted = SELFCHECK_OPENED + timedelta(days=12 + 9 * index)
+        if entity not in SILENT and submitted <= until:
+            rows.append((*record("OS", len(rows) + 1, submitted), entity, SELFCHECK_OPENED, submitted))
+    return rows
 
 
 def record(table: str, number: int, recorded: date) -> tuple[object, ...]:

@@ -10,22 +10,32 @@ from typing import Any
 
 from ingest.contract import contract
 from pipeline.errors import BadSettings
+from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
 from pipeline.store import canonical_json, sha256_bytes, write_bytes
 from samples import business, conduct, governance, hotline, hr, procurement, register, remedies, safety, training
-from samples.extract import Extract
-from samples.next_quarter import extracts_of_the_next_quarter
+from samples.extract import LAST, Extract
+from samples.next_year import END, extracts_through
 
 
-def write_samples(settings: Settings, *, late: bool = False, next_quarter: bool = False) -> list[Path]:
+def write_samples(settings: Settings, *, late: bool = False, through: FiscalQuarter = LAST) -> list[Path]:
     """Write the sample extracts of FY2023 Q4 into the landing folder and return their data files.
 
-    ``late`` adds one delivery that comes after the release: categories for seven cases of the hotline. ``next_quarter``
-    adds all that FY2024 Q1 waits for, as it is delivered in July. A file that is there with the same bytes is left
-    alone, so a second call changes nothing.
+    ``late`` adds one delivery that comes after the release: categories for seven cases of the hotline. ``through`` a
+    quarter of FY2024 adds all that this quarter and those before it wait for, as each of them is delivered. A file that
+    is there with the same bytes is left alone, so a second call changes nothing.
 
-    Raises BadSettings if the landing is not a local folder, or the installation is not a sample one.
+    Raises BadSettings if the landing is not a local folder, the installation is not a sample one, or the sample has no
+    such quarter.
     """
+    if not LAST <= through <= END:
+        raise BadSettings(
+            "The sample year does not go through this quarter.",
+            found=str(through),
+            expected=f"a quarter from {LAST} to {END}",
+            rule="samples/write.py, write_samples",
+            next_step=f"leave --through out for the sample year alone, or write --through {END} for all there is",
+        )
     landing = settings.landing_folder
     if landing is None or not settings.is_sample:
         raise BadSettings(
@@ -47,8 +57,7 @@ def write_samples(settings: Settings, *, late: bool = False, next_quarter: bool 
         *governance.extracts(),
         *business.extracts(),
     ]
-    if next_quarter:
-        extracts += extracts_of_the_next_quarter(extracts)
+    extracts += extracts_through(through, extracts)
     if late:
         extracts.append(hotline.late_extract())
     return [_put(landing, extract) for extract in extracts]

@@ -185,7 +185,7 @@
         'metric': 'grv_silent_entities',
         'rows': 'int_companies_and_reports',
         'key': 'counted.entity_code',
-        'bases': ['asof'],
+        'bases': ['t12m'],
         'perimeters': ['grp'],
         'among': "counted.entity_code <> 'UNKNOWN'",
         'left_out': {
