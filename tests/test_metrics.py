@@ -123,6 +123,22 @@ def test_every_metric_serves_a_passage_and_every_passage_a_metric() -> None:
     assert {row["metric_id"] for row in FRAMEWORKS} == {metric["metric_id"] for metric in CATALOG}
 
 
+def test_the_map_knows_every_framework_that_a_reader_asks_by() -> None:
+    asked = {
+        "GRI",
+        "ESRS",
+        "UNGP Reporting Framework",
+        "OECD Due Diligence Guidance",
+        "UK Modern Slavery Act",
+        "AU Modern Slavery Act",
+        "LkSG",
+        "CSDDD",
+        "ILO",
+    }
+    assert asked <= {row["framework"] for row in FRAMEWORKS}
+    assert {row["framework_version"] for row in FRAMEWORKS if row["framework"] == "ESRS"} == {"2023", "(EU) 2026/1563"}
+
+
 def test_a_version_of_a_framework_holds_for_one_span_of_years() -> None:
     spans = {(row["framework"], row["framework_version"], row["valid_to_fy_start"]) for row in FRAMEWORKS}
     assert len({span[:2] for span in spans}) == len(spans)

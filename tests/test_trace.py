@@ -1,4 +1,4 @@
-"""Every passage of the founding document has its figures: which they are, and that the sample release has them."""
+"""Every passage of the founding document has its figures: which they are, and that the sample year has them."""
 
 from __future__ import annotations
 
