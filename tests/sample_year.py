@@ -35,7 +35,7 @@ class Built:
 
     @property
     def folder(self) -> Path:
-        return self.settings.place("builds", str(Q4), self.record["build_id"])
+        return self.settings.place("builds", self.record["quarter"], self.record["build_id"])
 
     def rows(self, query: str) -> Rows:
         with connect(self.settings, self.folder / "due_diligence.duckdb", read_only=True) as connection:

@@ -16,12 +16,17 @@ from sample_year import Q4, Built, Workshop, staging_alone
 
 from dbt_project.build import DBT_PROJECT, SELECTED, build, plan, quarters_to_build
 from dbt_project.docs import write_docs
+from expectations.extract_door import check_extracts
 from ingest.contract import contracts
+from ingest.land import land
+from ingest.load import load
 from pipeline import store
 from pipeline.database import connect
 from pipeline.errors import BuildFailed, MissingExtracts
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import Settings
+from samples.next_year import END
+from samples.write import write_samples
 
 THEMES = ("training", "grievance", "supply_chain", "workforce", "geopolitics", "ai", "governance", "quality")
 LATE = datetime(2023, 5, 22, 1, tzinfo=UTC)
@@ -526,8 +531,13 @@ def test_what_a_delivery_moves_rests_on_it(sample: Built, mended: Built) -> None
     assert not behind["trn_bhr_completion_rate"] & new  # most figures rest on none of them
 
 
-def test_neither_the_order_of_records_nor_older_deliveries_change_a_figure(sample: Built, tmp_path: Path) -> None:
-    settings = copy_of(sample, tmp_path)
+YEAR_AFTER = [Q4.plus(step) for step in (1, 2, 3, 4)]
+
+
+@pytest.fixture(scope="module")
+def a_year_later(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The last quarter of the next year, over records in another order, older deliveries, and those of the year."""
+    settings = copy_of(sample, tmp_path_factory.mktemp("later"))
     for family, extract in (
         ("hr", "worker_month"),
         ("training", "completion"),
@@ -541,14 +551,53 @@ def test_neither_the_order_of_records_nor_older_deliveries_change_a_figure(sampl
     deliver(settings, "hr", "worker_month", "select * from delivered using sample 50%", earlier)
     deliver(settings, "training", "completion", "select * replace (false as passed) from delivered", earlier)
     deliver(settings, "hotline", "case", "select * replace ('EMEA' as region) from delivered", earlier)
+    before = plan(settings, Q4)
+
+    write_samples(settings, through=END)
+    for file in settings.place("landing").rglob(f"*-{Q4.end}.csv*"):
+        file.unlink()
+    assert len(land(settings)) == len(load(settings)) == len(check_extracts(settings)) == STAGED * len(YEAR_AFTER)
+    assert plan(settings, Q4).deliveries == before.deliveries
+
     # A build that was killed left something behind: it is thrown away, not built upon.
-    leftover = settings.place("builds", str(Q4), plan(settings, Q4).build_id, "due_diligence.duckdb")
+    leftover = settings.place("builds", str(END), plan(settings, END).build_id, "due_diligence.duckdb")
     store.write_bytes(leftover, b"half a database")
-    again = Built(settings, build(settings, Q4))
-    assert len(store.read_json(again.folder / "inputs.json")["deliveries"]) == STAGED + 5
-    # How many checks were passed says how many deliveries there were.
-    query = "select * from fct_metric_value where metric_id not like 'qa_%' order by all"
-    assert again.rows(query) == sample.rows(query)
+    return Built(settings, build(settings, END))
+
+
+def test_neither_the_order_of_records_nor_older_and_later_deliveries_change_a_figure(
+    sample: Built, a_year_later: Built
+) -> None:
+    taken = store.read_json(a_year_later.folder / "inputs.json")["deliveries"]
+    assert len(taken) == STAGED * (1 + len(YEAR_AFTER)) + 5
+    # The figures about the figures say how many deliveries there were.
+    query = "select * from fct_metric_value where fiscal_quarter <= '{}' and metric_id not like 'qa_%' order by all"
+    assert a_year_later.rows(query.format(Q4)) == sample.rows(query.format(Q4)) != []
+
+
+def test_each_quarter_of_the_next_year_lacks_nothing_and_has_all_of_it_in_time(a_year_later: Built) -> None:
+    for quarter in YEAR_AFTER:
+        chosen = plan(a_year_later.settings, quarter)
+        assert chosen.missing == []
+        assert not any(delivery["is_late"] for delivery in chosen.deliveries)
+
+
+def test_the_next_year_has_figures_of_its_own(a_year_later: Built) -> None:
+    of = {
+        (quarter, metric): figure
+        for quarter, metric, *figure in a_year_later.rows(
+            "select fiscal_quarter, metric_id, numerator, round(value, 1), value_state, target_status"
+            " from fct_metric_value inner join dim_metric using (metric_id, basis) where dimension = 'total'"
+            f" and perimeter = headline_perimeter and fiscal_quarter > '{Q4}' and metric_id not like 'qa_%'"
+        )
+    }
+    # It is measured as the year before was, but for new suppliers: there are none. What starts in it, starts in Q2.
+    unmeasured = {place for place, figure in of.items() if figure[2] == "NOT_MEASURED"}
+    assert unmeasured == {(str(quarter), "sup_new_screened_rate") for quarter in YEAR_AFTER} | {
+        (str(YEAR_AFTER[0]), "wrk_ohs_selfcheck_response_rate")
+    }
+    assert of[str(END), "trn_bhr_completion_rate"] == [19_758, 89.1, "MEASURED", "MISSED"]
+    assert [of[str(quarter), "grv_hrh_cases_reported"][0] for quarter in YEAR_AFTER] == [26, 57, 84, 111]
 
 
 def test_a_failing_build_names_its_nodes_and_shows_no_value(
