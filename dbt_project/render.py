@@ -149,6 +149,9 @@ def _column(column: dict[str, Any]) -> dict[str, Any]:
     }
     constraints: list[dict[str, str]] = [{"type": "not_null"}] if column["required"] else []
     codes = [code for rule in column.get("quality", []) for code in rule.get("arguments", {}).get("validValues", [])]
+    unlisted = _property(column, "unlisted")
+    if unlisted and unlisted not in codes:
+        codes.append(unlisted)
     if codes and column["logicalType"] == "string":
         listed = ", ".join(f"'{code}'" for code in codes)
         constraints.append({"type": "check", "expression": f"{rendered['name']} in ({listed})"})
@@ -193,7 +196,7 @@ def _key(contract: dict[str, Any]) -> list[str]:
 
 
 def _property(contract: dict[str, Any], name: str, otherwise: Any = None) -> Any:
-    found = (entry["value"] for entry in contract["customProperties"] if entry["property"] == name)
+    found = (entry["value"] for entry in contract.get("customProperties", []) if entry["property"] == name)
     return next(found, otherwise)
 
 

@@ -76,6 +76,26 @@ class ExpectOnlyKnownCodes(ExpectColumnValuesToBeBetween):
     next_step: ClassVar[str] = "Add the code to the contract if it is a real one, else have the sender correct it."
 
 
+class ExpectFewUnknownStatuses(ExpectColumnValuesToBeBetween):
+    """Nearly every record has a status that its contract lists: a figure that looks at it leaves the others out."""
+
+    column: str = "unknown_status_share"
+    blanks_allowed: ClassVar[bool] = True
+    next_step: ClassVar[str] = (
+        "Ask the sender what the words mean; put them into the contract's list or its valueAliases, and send again."
+    )
+
+
+class ExpectEveryStatusToBeKnown(ExpectColumnValuesToBeBetween):
+    """A record has a status that its contract lists: whoever signs a figure should hear of each that has not."""
+
+    column: str = "unknown_statuses"
+    blanks_allowed: ClassVar[bool] = True
+    next_step: ClassVar[str] = (
+        "The check names the columns; ask the sender what the words mean. The other records count."
+    )
+
+
 class ExpectNoRecordFromTheFuture(ExpectColumnValuesToBeBetween):
     """No record speaks of a day after the day on which the extract was known."""
 
@@ -158,6 +178,8 @@ CHECKS = (
     ExpectEveryKeyToComeOnce,
     ExpectRequiredColumnsToBeFilled,
     ExpectOnlyKnownCodes,
+    ExpectFewUnknownStatuses,
+    ExpectEveryStatusToBeKnown,
     ExpectNoRecordFromTheFuture,
     ExpectAFreshExtract,
     ExpectAManifest,

@@ -122,6 +122,8 @@ def _with_columns(check: dict[str, Any], seen: Mapping[str, Any]) -> dict[str, A
     columns = {
         "ExpectRequiredColumnsToBeFilled": seen.get("blanks"),
         "ExpectOnlyKnownCodes": seen.get("unknown"),
+        "ExpectFewUnknownStatuses": seen.get("unlisted"),
+        "ExpectEveryStatusToBeKnown": seen.get("unlisted"),
         "ExpectFewUnknownReferences": seen.get("unknown_by_column"),
         "ExpectEveryReferenceToBeKnown": seen.get("unknown_by_column"),
     }.get(check["check"])

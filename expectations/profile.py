@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from ingest.contract import ADDED_BY_LOADING, Column, Contract
+from ingest.contract import ADDED_BY_LOADING, UNKNOWN, Column, Contract
 from pipeline import store
 from pipeline.database import quoted
 from pipeline.quarter import FiscalQuarter
@@ -35,8 +35,9 @@ def profile(
 
     Numbers for the checks: ``altered_files, differing_columns, missing_records, records, quarantined,
     quarantined_share`` (0 to 1, of the records in, or of ``least_records`` if they are fewer) ``, repeated_keys,
-    required_blanks, unknown_codes, days_ahead, age_days, stale_days, manifests, unknown_entries`` (of the manifest). By
-    column, for a person who looks for the cause: ``blanks`` and ``unknown``. Where the columns are not the contract's,
+    required_blanks, unknown_codes, unknown_statuses, unknown_status_share`` (of as many; null where no column can be
+    UNKNOWN) ``, days_ahead, age_days, stale_days, manifests, unknown_entries`` (of the manifest). By column, for a
+    person who looks for the cause: ``blanks``, ``unknown`` and ``unlisted``. Where the columns are not the contract's,
     nothing that reads a column is measured. DuckDB's errors (a file that is no Parquet) are the caller's to catch.
     """
     present = [row[0] for row in connection.execute("describe select * from read_parquet(?)", [str(file)]).fetchall()]
@@ -54,19 +55,24 @@ def profile(
         return seen
     required = [column.name for column in contract.columns if column.required]
     coded = [column for column in contract.columns if column.codes]
+    unlisted = {c.name: f"{quoted(c.name)} = '{UNKNOWN}'" for c in contract.columns if c.unlisted}
     parts = [
         "count(*)",
         f"count(distinct ({', '.join(quoted(name) for name in contract.key)},))" if contract.key else "count(*)",
         f"max({quoted(contract.period_column)})" if contract.period_column else "null",
         *(f"count(*) filter ({quoted(name)} is null)" for name in required),
         *(_unknown(column) for column in coded),
+        *(f"count(*) filter ({is_unknown})" for is_unknown in unlisted.values()),
+        f"count(*) filter ({' or '.join(unlisted.values())})" if unlisted else "null",
     ]
-    codes = [list(column.codes) for column in coded]
+    codes = [list(column.codes_in_raw) for column in coded]
     row = connection.execute(f"select {', '.join(parts)} from read_parquet(?)", [*codes, str(file)]).fetchone()
     assert row is not None  # an aggregate without groups always has one row
-    records, keys, newest = row[:3]
-    blanks = dict(zip(required, row[3 : 3 + len(required)], strict=True))
-    unknown = dict(zip([column.name for column in coded], row[3 + len(required) :], strict=True))
+    records, keys, newest, *counts, statuses = row
+    names = [*required, *(column.name for column in coded), *unlisted]
+    by_column = list(zip(names, counts, strict=True))
+    blanks = dict(by_column[: len(required)])
+    unknown = dict(by_column[len(required) :][: len(coded)])
     seen |= {
         "records": records,
         "missing_records": abs(receipt["loaded"] - records)
@@ -74,10 +80,13 @@ def profile(
         "repeated_keys": records - keys,
         "required_blanks": sum(blanks.values()),
         "unknown_codes": sum(unknown.values()),
+        "unknown_statuses": statuses,
+        "unknown_status_share": None if statuses is None else statuses / max(receipt["records_in"], least_records, 1),
         "days_ahead": _days_ahead(newest, receipt, timezone),
         "stale_days": _stale_days(_latest(newest, contract), receipt, timezone),
         "blanks": {name: count for name, count in blanks.items() if count},
         "unknown": {name: count for name, count in unknown.items() if count},
+        "unlisted": {name: count for name, count in by_column[len(required) + len(coded) :] if count},
     }
     return seen
 

@@ -44,6 +44,7 @@ _NOTHING: dict[str, Any] = {
     "lines": None,
     "reasons": {},
     "faults": [],
+    "unknown": {},
 }
 _UNREADABLE_IN_SQL = set("*?[]{}")
 _BROKEN = "{record: 'bigint', line: 'bigint', lines: 'bigint', columns: 'varchar', reason: 'varchar', text: 'varchar'}"

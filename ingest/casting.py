@@ -53,7 +53,7 @@ def proofs(contract: Contract, *, may_have_outer_space: bool) -> list[str]:
             found += [f"coalesce(not ({is_wrong}), true)" for _, is_wrong in wrongs_of(column, cell)]
             continue
         is_the_same = f"{cell} is not distinct from {value}::varchar"
-        held = [f"{cell} in ({', '.join(text(code) for code in column.codes)})"] if column.codes else []
+        held = [f"{cell} in ({_listed(column.codes_in_raw)})"] if column.codes else []
         match column.kind:
             case "VARCHAR":
                 if column.pattern:
@@ -101,9 +101,11 @@ def typed(contract: Contract, place: int) -> str:
 def readable(contract: Contract, place: int) -> str:
     """SQL for a cell as it is read: in the contract's words, with full-width digits as digits where it says so."""
     column = contract.columns[place]
-    if column.value_aliases:
-        cases = " ".join(f"when {text(alias)} then {text(value)}" for alias, value in column.value_aliases)
-        return f"(case c{place} {cases} else c{place} end)"
+    if column.value_aliases or column.unlisted:
+        known = [*column.value_aliases, *((code, code) for code in column.codes if column.unlisted)]
+        cases = " ".join(f"when {text(word)} then {text(value)}" for word, value in known)
+        other = f"if(c{place} is null, null, {text(column.unlisted)})" if column.unlisted else f"c{place}"
+        return f"(case c{place} {cases} else {other} end)"
     if contract.full_width and column.kind not in ("VARCHAR", "VARCHAR[]", "BOOLEAN"):
         return f"translate(c{place}, {text(_FULL_WIDTH[0])}, {text(_FULL_WIDTH[1])})"
     return f"c{place}"
@@ -119,7 +121,7 @@ def moment(column: Column, cell: str) -> str:
 
 def wrongs_of(column: Column, cell: str) -> list[tuple[str, str]]:
     """Reason and SQL condition of each rule of the column's type, in the order in which they speak."""
-    codes = ", ".join(text(code) for code in column.codes)
+    codes = _listed(column.codes_in_raw)
     no_code = [("not_in_code_list", f"{cell} not in ({codes})")] if codes else []
     match column.kind:
         case "BIGINT" | "INTEGER":
@@ -160,6 +162,10 @@ def wrongs_of(column: Column, cell: str) -> list[tuple[str, str]]:
 def text(value: str) -> str:
     """A text as an SQL literal."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def _listed(codes: tuple[str, ...]) -> str:
+    return ", ".join(text(code) for code in codes)
 
 
 def _decimal(column: Column, cell: str) -> list[tuple[str, str]]:

@@ -46,6 +46,7 @@ UNSAID = {
     "forbiddenColumns": [],
     "required": False,
 }
+UNKNOWN = "UNKNOWN"  # what raw holds in place of a word that a contract's ``unlisted`` speaks of
 _PHYSICAL_TYPE = re.compile(
     r"VARCHAR|BIGINT|INTEGER|DOUBLE|DATE|TIMESTAMP|BOOLEAN|VARCHAR\[\]|DECIMAL\((\d{1,2}),(\d{1,2})\)"
 )
@@ -90,7 +91,10 @@ class ForbiddenColumn(RefusedExtract):
 
 @dataclass(frozen=True)
 class Column:
-    """One column. ``codes`` are the only values allowed, if there are any; ``pattern`` must match a whole value."""
+    """One column. ``codes`` are the only values allowed, if there are any; ``pattern`` must match a whole value.
+
+    A word that is none of the codes puts its record into quarantine, or is kept as ``unlisted`` where that is said.
+    """
 
     name: str
     physical_type: str
@@ -99,6 +103,7 @@ class Column:
     description: str
     aliases: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
+    unlisted: str | None = None
     pattern: str | None = None
     pseudonym: str | None = None  # whose id it is, if load turns it into a pseudonym: one of PSEUDONYMS
     value_aliases: tuple[tuple[str, str], ...] = ()  # what the sender writes, and the value that it stands for
@@ -121,6 +126,11 @@ class Column:
         """All digits that the type keeps."""
         match = _PHYSICAL_TYPE.fullmatch(self.physical_type)
         return int(match[1]) if match and match[1] else 0
+
+    @property
+    def codes_in_raw(self) -> tuple[str, ...]:
+        """What may stand in raw, if there are codes."""
+        return self.codes if self.unlisted in (None, *self.codes) else (*self.codes, UNKNOWN)
 
     @property
     def kind(self) -> str:
@@ -418,6 +428,7 @@ def _column(file: Path, prop: SchemaProperty, contract: dict[str, Any], of_this_
         description=prop.description or "",
         aliases=tuple(str(alias) for alias in custom.get("aliases", [])),
         codes=tuple(str(code) for code in codes),
+        unlisted=custom.get("unlisted"),
         pattern=options.get("pattern"),
         pseudonym=custom.get("pseudonym"),
         value_aliases=tuple((str(alias), str(value)) for value, written in aliases.items() for alias in written),
@@ -448,6 +459,9 @@ def _hold(file: Path, identity: str | None, contract: Contract) -> None:
         "a column's classification is unknown": any(c.classification not in CLASSIFICATIONS for c in columns),
         "an alias of a value is another value, or stands for two, or for none": any(
             not _are_aliases(column) for column in columns if column.value_aliases
+        ),
+        "unlisted is not UNKNOWN, or of no list of codes of a text": any(
+            c.unlisted not in (None, UNKNOWN) or (c.unlisted and (not c.codes or c.kind != "VARCHAR")) for c in columns
         ),
         "a pseudonym is of no known kind, or no text": any(
             c.pseudonym not in (None, *PSEUDONYMS) or (c.pseudonym and c.physical_type != "VARCHAR") for c in columns

@@ -148,6 +148,7 @@ def _load(settings: Settings, landed: dict[str, Any], file: Path) -> dict[str, A
                 "lines": None,
                 "reasons": {},
                 "faults": [],
+                "unknown": {},
                 "warnings": landed["warnings"],
                 "parquet_sha256": None,
                 "pseudonym_key": None,
@@ -188,6 +189,7 @@ def counts(reading: Reading) -> dict[str, Any]:
         "lines": reading.lines,
         "reasons": dict(sorted(reading.quarantine.reasons.items())),
         "faults": reading.quarantine.faults(),
+        "unknown": reading.unknown,
     }
 
 

@@ -19,7 +19,7 @@ import duckdb
 import numpy as np
 
 from ingest.casting import proofs, readable, rules, text, typed, wrongs_of
-from ingest.contract import Contract
+from ingest.contract import UNKNOWN, Contract
 from ingest.opening import opened
 from ingest.pages import Joined
 from ingest.quarantine import Broken, Finder, Quarantine
@@ -39,7 +39,8 @@ _DEFAULT_LINE = 2_000_000  # longest line that DuckDB reads unless told otherwis
 class Reading:
     """What one file came to. Its good records lie in ``parquet``: the contract's columns and ``_row_number``.
 
-    ``sha256`` is of the bytes that were read, of a file that was read as it stands.
+    ``sha256`` is of the bytes that were read, of a file that was read as it stands. ``unknown`` says of each column in
+    which a word that is in no list is kept as UNKNOWN how many records have that, as their own word or in its place.
     """
 
     parquet: Path
@@ -48,6 +49,7 @@ class Reading:
     loaded: int
     lines: dict[str, int]  # header, blank, loaded, quarantined
     warnings: list[str]
+    unknown: dict[str, int]
     sha256: str | None
 
 
@@ -96,8 +98,18 @@ def read(
             rule="ingest/reading.py",
             next_step="report this as a defect; nothing of the file was loaded",
         )
+    unknown = _unknown(connection, contract, casting.parquet)
     sha256 = scanned.sha256 if found.text.file == file else None
-    return Reading(casting.parquet, quarantine, scanned.records, loaded, lines, warnings, sha256)
+    return Reading(casting.parquet, quarantine, scanned.records, loaded, lines, warnings, unknown, sha256)
+
+
+def _unknown(connection: duckdb.DuckDBPyConnection, contract: Contract, parquet: Path) -> dict[str, int]:
+    names = [column.name for column in contract.columns if column.unlisted]
+    if not names:
+        return {}
+    counts = ", ".join(f"count(*) filter ({quoted(name)} = {text(UNKNOWN)})" for name in names)
+    found = connection.execute(f"select {counts} from read_parquet({text(str(parquet))})").fetchall()[0]
+    return {name: count for name, count in zip(names, found, strict=True) if count}
 
 
 def _hold_to_rows(scanned: Scan, manifest: Mapping[str, Any]) -> None:

@@ -40,6 +40,7 @@ def extract_rows(settings: Settings, quarter: FiscalQuarter | None = None) -> li
                         [
                             _door(load, verdict),
                             _quarantined(load),
+                            _unknown(load),
                             _vanished(settings, landed),
                             "" if landed["has_manifest"] else "no manifest",
                         ],
@@ -97,6 +98,12 @@ def _quarantined(load: dict[str, Any] | None) -> str:
         return ""
     reasons = Counter(load["reasons"]).most_common()
     return f"{load['quarantined']} quarantined (" + ", ".join(f"{name} {count}" for name, count in reasons) + ")"
+
+
+def _unknown(load: dict[str, Any] | None) -> str:
+    """In how many records a status is in no list, by column; they are loaded, and figures leave them out by name."""
+    counts = load.get("unknown") if load else None
+    return "UNKNOWN in " + ", ".join(f"{column} {count}" for column, count in sorted(counts.items())) if counts else ""
 
 
 def _door(load: dict[str, Any] | None, verdict: dict[str, Any] | None) -> str:

@@ -223,5 +223,5 @@ def test_only_a_value_that_the_contract_maps_is_mapped(settings: Settings) -> No
     file.write_text("\n".join([",".join(record), *lines]) + "\n", encoding="utf-8")
     land(settings)
     [receipt] = load(settings)
-    assert receipt["reasons"] == {"not_in_code_list": 1, "missing": 1}
-    assert receipt["loaded"] == 2
+    assert (receipt["reasons"], receipt["unknown"]) == ({"missing": 1}, {"status": 1})
+    assert receipt["loaded"] == 3

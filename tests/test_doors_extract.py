@@ -112,6 +112,10 @@ def known(records_in: int, quarantined: int) -> dict[str, Any]:
     return {"records_in": records_in, "loaded": records_in - quarantined, "quarantined": quarantined}
 
 
+def unknown_states(records: int) -> dict[str, str]:
+    return {"employment_status": f"if(i <= {records}, 'UNKNOWN', 'ACTIVE')"}
+
+
 # check -> a delivery that must pass, one that must be stopped, one just inside the bound
 EARLIER = {"known_at": "2023-04-06T00:00:00+00:00"}
 TEN = Delivery("hr", "entity", rows=10, receipt=EARLIER, name="earlier")
@@ -158,7 +162,18 @@ TRIPLES: dict[str, tuple[Delivery, Delivery, Delivery]] = {
     "ExpectOnlyKnownCodes": (
         Delivery(),
         Delivery(columns={"kind": "if(i = 1, 'GOSSIP', 'REPORT')"}),
-        Delivery("hr", "worker_month", columns={"grade_group": "null", "role_flags": "[]"}),
+        Delivery("hr", "worker_month", columns={"grade_group": "null", "role_flags": "[]", **unknown_states(1)}),
+    ),
+    "ExpectFewUnknownStatuses": (
+        Delivery("hr", "worker_month", 1000),
+        Delivery("hr", "worker_month", 1000, unknown_states(21)),
+        Delivery("hr", "worker_month", 1000, unknown_states(20)),
+    ),
+    "ExpectEveryStatusToBeKnown": (
+        Delivery("hr", "worker_month"),
+        Delivery("hr", "worker_month", columns=unknown_states(1)),
+        # A history begins with a state that came from none.
+        Delivery("hotline", "status_history", columns={"from_status": "null"}),
     ),
     "ExpectNoRecordFromTheFuture": (
         Delivery(),
@@ -238,6 +253,24 @@ def test_one_bad_record_does_not_stop_a_small_register_and_two_do(
 ) -> None:
     register = Delivery("register", "msa_statement", records_in - quarantined, receipt=known(records_in, quarantined))
     assert status(settings, register, "ExpectFewRecordsInQuarantine") == answer
+
+
+@pytest.mark.parametrize(("records", "unknown", "answer"), [(9, 1, "passed"), (9, 2, "failed"), (50, 1, "passed")])
+def test_one_unknown_status_does_not_stop_a_small_register_and_two_do(
+    settings: Settings, records: int, unknown: int, answer: str
+) -> None:
+    goals = Delivery("register", "goal", records, {"status": f"if(i <= {unknown}, 'UNKNOWN', 'ON_TRACK')"})
+    assert status(settings, goals, "ExpectFewUnknownStatuses") == answer
+
+
+def test_a_record_with_two_unknown_states_is_one_record_and_both_columns_are_named(settings: Settings) -> None:
+    both = {"from_status": "if(i < 4, 'UNKNOWN', 'NEW')", "to_status": "if(i < 3, 'UNKNOWN', 'CLOSED')"}
+    file = Delivery("hotline", "status_history", columns=both).write(settings)
+    [verdict] = extract_door.check_extracts(settings)
+    found = {check["check"]: check["found"] for check in verdict["checks"]}
+    assert file.with_suffix(".verdict.json").exists()
+    assert found["ExpectFewUnknownStatuses"] == "unknown_status_share = 0.03 (from_status 3, to_status 2)"
+    assert found["ExpectEveryStatusToBeKnown"] == "unknown_statuses = 3 (from_status 3, to_status 2)"
 
 
 @pytest.mark.parametrize(("coverage", "answer"), [("delta", "passed"), ("full", "failed")])

@@ -74,6 +74,12 @@ def test_a_row_is_left_out_for_a_reason_and_counts_without_one(sample: Built) ->
         assert sample.rows(f"select * from {view} where (part = 'left out') <> (reason is not null) limit 1") == []
 
 
+def test_the_rows_behind_a_figure_can_be_asked_for_by_any_reason(sample: Built) -> None:
+    for (view,) in sample.rows("select view_name from duckdb_views() where view_name like 'rows%' and not internal"):
+        for (reason,) in sample.rows(f"select distinct reason from {view} union select 'no reason of any figure'"):
+            assert len(sample.rows(f"select * from {view} where reason = '{reason}' limit 1")) <= 1
+
+
 def test_the_counts_by_reason_are_those_of_the_rows_that_are_left_out(sample: Built) -> None:
     counted = sample.rows("select metric_id, reason, left_out from board_exclusions order by all")
     views = sample.rows("select view_name from duckdb_views() where view_name like 'rows%' and not internal")

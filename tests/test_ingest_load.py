@@ -36,6 +36,7 @@ from ingest.scan import Text, scan
 from pipeline import store
 from pipeline.errors import BadSettings, HrddError, RefusedExtract
 from pipeline.settings import Settings
+from pipeline.status import extract_rows
 
 WORKER = contract("hr", "worker_month")
 GOOD_WORKER = {
@@ -227,6 +228,40 @@ def test_a_broken_record_is_quarantined_and_its_neighbors_are_kept(
     assert next(iter(fault.values())) in record["text"]
     file = settings.place("quarantine", path, receipt["extract_id"] + ".jsonl")
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_a_status_that_no_list_has_is_loaded_as_unknown_and_counted_and_its_word_ends_in_landed(
+    settings: Settings,
+) -> None:
+    word = "left on 31 March for family reasons"
+    records = [
+        GOOD_WORKER | {"worker_key": str(number), "employment_status": status}
+        for number, status in enumerate(("ACTIVE", word, "active", " ACTIVE", "UNKNOWN", ""))
+    ]
+    receipt = loaded(settings, "hr/worker_month/a.csv", table(WORKER, *records))
+    assert [row["employment_status"] for row in raw_rows(settings, receipt)] == ["ACTIVE"] + 4 * ["UNKNOWN"]
+    assert (receipt["unknown"], receipt["reasons"]) == ({"employment_status": 4}, {"missing": 1})
+    assert "UNKNOWN in employment_status 4" in extract_rows(settings)[0]["door"]
+    files = [file for file in settings.data.rglob("*") if file.is_file()]
+    holding = {file.relative_to(settings.data).parts[0] for file in files if word.encode() in file.read_bytes()}
+    assert holding == {"landing", "landed"}
+
+
+def test_a_state_that_is_empty_is_not_unknown_where_it_may_be_empty(settings: Settings) -> None:
+    first = {"case_id": "C1", "changed_at": "2023-01-01T08:30:00+09:00", "from_status": "", "to_status": "NEW"}
+    later = first | {"changed_at": "2023-01-02T08:30:00+09:00", "from_status": "NEW", "to_status": "TRIAGED"}
+    history = contract("hotline", "status_history")
+    receipt = loaded(settings, "hotline/status_history/a.csv", table(history, first, later))
+    states = [(row["from_status"], row["to_status"]) for row in raw_rows(settings, receipt)]
+    assert states == [(None, "NEW"), ("NEW", "UNKNOWN")]
+    assert receipt["unknown"] == {"to_status": 1}
+
+
+def test_every_state_counts_as_unknown_where_it_is_not_listed_and_no_other_code_does() -> None:
+    columns = [(promised.name, column) for promised in contracts().values() for column in promised.columns]
+    kept = {(name, column.name) for name, column in columns if column.unlisted}
+    assert kept == {(name, column.name) for name, column in columns if column.codes and column.name.endswith("status")}
+    assert len(kept) == 9
 
 
 BOUNDARY = [
@@ -838,6 +873,8 @@ def test_each_reason_has_an_input_that_meets_it() -> None:
         ("aliases, value: [isConsolidated]", "valueAliases, value: {'true': [x], 'false': [x]}"),
         ("aliases, value: [isConsolidated]", "valueAliases, value: {perhaps: [x]}"),
         ("aliases, value: [region]", "valueAliases, value: {JP: [EMEA]}"),
+        ("aliases, value: [region]", "unlisted, value: OTHER"),
+        ("aliases, value: [isConsolidated]", "unlisted, value: UNKNOWN"),
     ],
 )
 def test_a_contract_that_cannot_be_held_is_not_used(tmp_path: Path, old: str, new: str) -> None:

@@ -53,6 +53,7 @@ EVERY_SIGN_IN: dict[str, Changes] = {
         ("union\nselect distinct", "union all\nselect distinct"),
     ),
     "int_training_attendees": (
+        ("max(case when attended.is_status_known and rosters.is_status_known then 1 else 0 end) = 1 as", "true as"),
         ("max(case when attended.is_live then 1 else 0 end) = 1 as", "attended.is_live as"),
         (
             "group by\n    quarters.fiscal_quarter,\n    rosters.perimeter,\n    attended.programme_code,\n"
@@ -213,7 +214,7 @@ MISTAKES = [
     ),
     Mistake(
         "declarations of parents ignored",
-        {"int_suppliers_with_declaration": (("full outer join", "left join"),)},
+        {"int_suppliers_with_declaration": (("and valid.scope = 'GROUP'", "and false"),)},
         "sup_declaration_spend_rate", 79.0, {"sup_declaration_spend_rate"},
     ),
     Mistake(

@@ -7,7 +7,8 @@ lines as (
         spend.invoice_id,
         spend.line,
         counted.supplier_key,
-        declared.supplier_key is not null as is_declared,
+        coalesce(declared.is_status_known, false) as is_declared,
+        coalesce(declared.is_status_known, true) as is_declaration_known,
         counted.is_valued,
         bought.invoice_id is not null as is_in_perimeter
     from stg_procurement__spend as spend
@@ -31,12 +32,13 @@ select
     source_system || ' ' || invoice_id || ' ' || line as row_key,
     case
         when is_valued and is_declared then 'numerator'
-        when is_valued then 'denominator only'
+        when is_valued and is_declaration_known then 'denominator only'
         else 'left out'
     end as part,
     case
-        when is_valued then null
+        when is_valued and is_declaration_known then null
         when not is_valued then 'in a currency without a rate'
+        when not is_declaration_known then 'with a declaration of unknown status only'
         when not is_in_perimeter then 'bought by a company outside the group'
         else 'bought from a group company'
     end as reason

@@ -10,6 +10,7 @@ roster as (
         entities.entity_code is not null as is_in_perimeter,
         categories.is_in_training_scope,
         counted.person_key is not null as is_the_one_that_counts,
+        counted.is_status_known,
         population.is_on_leave,
         population.has_passed
     from stg_hr__worker_month as workers
@@ -45,14 +46,15 @@ select
         when employment_status in ('TERMINATED', 'NOT_STARTED') then 'not at work on the day'
         when not is_the_one_that_counts then 'another relationship of the same person counts'
         when not coalesce(is_in_training_scope, false) then 'the course is no duty of this kind of relationship'
+        when not is_status_known then 'of unknown status'
         else 'on leave all the while the course was offered'
     end as reason
 from (
     select
         *,
         case
-            when is_the_one_that_counts and has_passed and not is_on_leave then 'numerator'
-            when is_the_one_that_counts and not has_passed and not is_on_leave then 'denominator only'
+            when is_status_known and has_passed and not is_on_leave then 'numerator'
+            when is_status_known and not has_passed and not is_on_leave then 'denominator only'
         end as population_part
     from roster
 ) as relationships

@@ -50,6 +50,7 @@
         'key': 'counted.person_key',
         'bases': ['ytd'],
         'perimeter': 'corp',
+        'left_out': of_unknown_status(),
         'counts': 'counted.has_passed',
         'of': '1',
         'dimensions': {'org_unit_code': 'counted.org_unit_code'},

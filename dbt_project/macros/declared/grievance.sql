@@ -12,12 +12,14 @@
     'since': first_case,
 } -%}
 {%- set of_the_hotline = {'came through another channel': 'not counted.is_human_rights_hotline'} -%}
-{%- set closed = dict(received, bases=['t12m'], day='counted.closed_quarter') -%}
-{%- set not_substantiated = {'not substantiated': 'not counted.is_substantiated'} -%}
+{#- Whether a case was closed its status says, and when, the day; one of unknown status may not have been. -#}
+{%- set closed = dict(received, bases=['t12m'], day='counted.closed_quarter', left_out=of_unknown_status()) -%}
+{%- set not_substantiated = dict(of_unknown_status(), **{'not substantiated': 'not counted.is_substantiated'}) -%}
 {%- set service = {
     'rows': 'int_channel_service',
     'bases': ['asof'],
     'perimeters': 'all',
+    'left_out': of_unknown_status(),
     'adds': 'counted.workers',
     'of': 'counted.workers',
 } -%}
@@ -61,10 +63,10 @@
     dict(received, metric='grv_substantiated_discrimination', day='counted.closed_quarter',
         left_out=dict(not_substantiated, **{'of another category': 'not counted.is_discrimination'}),
         dimensions={'ground': 'counted.ground', 'entity_code': 'counted.entity_code'}),
-    dict(received, metric='grv_substantiated_hr_incidents', day='counted.closed_quarter', left_out={
+    dict(received, metric='grv_substantiated_hr_incidents', day='counted.closed_quarter', left_out=dict(of_unknown_status(), **{
         'not substantiated, or in part only': "counted.determination <> 'SUBSTANTIATED'",
         'of another category': 'not counted.is_other_human_right',
-    }, dimensions={'primary_category': 'counted.primary_category'}),
+    }), dimensions={'primary_category': 'counted.primary_category'}),
     {
         'metric': 'grv_fines_compensation',
         'rows': 'int_fines',
@@ -78,10 +80,10 @@
         'since': 'select min(recognised_on) from ' ~ ref('int_fines'),
     },
     dict(closed, metric='grv_substantiation_rate', counts='counted.is_substantiated', of='1',
-        left_out={
+        left_out=dict(of_unknown_status(), **{
             'withdrawn, referred, undetermined or without enough information':
                 "counted.determination not in ('SUBSTANTIATED', 'PARTLY', 'UNSUBSTANTIATED')",
-        },
+        }),
         dimensions={'channel': 'counted.channel', 'primary_category': 'counted.primary_category'}),
     dict(received, metric='grv_anonymous_share', bases=['ytd'], left_out=of_the_hotline,
         counts="counted.identity = 'ANONYMOUS'", of='1', dimensions={'channel': 'counted.channel'}),
@@ -101,7 +103,7 @@
         'key': 'counted.case_id',
         'bases': ['asof'],
         'perimeters': ['jp'],
-        'left_out': {'closed by then': 'not counted.is_open'},
+        'left_out': dict(of_unknown_status(), **{'closed by then': 'not counted.is_open'}),
         'dimensions': {'age_band': 'counted.age_band'},
         'since': first_case,
     },
@@ -113,15 +115,19 @@
         'day': 'counted.changed_quarter',
         'among': "counted.event = 'REOPENED'",
         'perimeters': ['jp'],
+        'left_out': of_unknown_status(),
         'since': 'select min(changed_quarter) from ' ~ ref('stg_hotline__status_history'),
     },
     dict(closed, metric='grv_remedy_rate', left_out=not_substantiated, of='1',
         counts='counted.remedied_quarter <= quarters.quarter_end'),
     dict(closed, metric='grv_root_cause_rate', counts='counted.cause_code is not null', of='1',
-        left_out={'closed without a determination': "counted.determination = 'UNDETERMINED'"},
+        left_out=dict(of_unknown_status(), **{'closed without a determination': "counted.determination = 'UNDETERMINED'"}),
         dimensions={'primary_category': 'counted.primary_category'}),
     dict(closed, metric='grv_recurrence_rate', rows='int_hotline_recurrences', counts='counted.has_earlier_twin', of='1',
-        left_out={'no company on record': 'counted.entity_code is null'},
+        left_out=dict(of_unknown_status(), **{
+            'no company on record': 'counted.entity_code is null',
+            'only a case of unknown status came before': nobody_knows('counted.has_earlier_twin'),
+        }),
         dimensions={'primary_category': 'counted.primary_category'}),
     {
         'metric': 'grv_confidentiality_breaches',

@@ -1,6 +1,7 @@
 {# The figures of labor in supply chains; what each word means stands in macros/figures.sql. #}
 {% macro supply_chain_figures() -%}
 {%- set not_valued = {'in a currency without a rate': 'not counted.is_valued'} -%}
+{%- set of_unknown_declaration = {'with a declaration of unknown status only': nobody_knows('counted.is_declared')} -%}
 {%- set bought = {
     'rows': 'int_spend_of_twelve_months',
     'bases': ['t12m'],
@@ -22,6 +23,7 @@
     'firms': 'counted.supplier_key',
 } -%}
 {%- set by_amount = dict(suppliers, adds='counted.amount_jpy', of='counted.amount_jpy') -%}
+{%- set declared = dict(by_amount, among='coalesce(counted.is_declared, true)', left_out=of_unknown_declaration) -%}
 {%- set questionnaires = {
     'rows': 'int_questionnaires',
     'key': 'counted.assessment_id',
@@ -49,21 +51,23 @@
     'since': 'select min(found_on) from ' ~ ref('int_supplier_findings'),
 } -%}
 {{ return([
-    dict(bought, metric='sup_declaration_spend_rate', perimeters='all', counts='counted.is_declared', dimensions={
+    dict(bought, metric='sup_declaration_spend_rate', perimeters='all', counts='counted.is_declared',
+        left_out=dict(not_valued, **of_unknown_declaration), dimensions={
         'buying_region': 'counted.buying_region',
         'buying_entity': 'counted.buying_entity',
         'spend_category': 'counted.category',
         'tier': 'counted.tier',
     }),
-    dict(suppliers, metric='sup_declaration_supplier_rate', counts='counted.is_declared', dimensions={
+    dict(suppliers, metric='sup_declaration_supplier_rate', counts='counted.is_declared',
+        left_out=of_unknown_declaration, dimensions={
         'tier': 'counted.tier', 'size_band': 'counted.size_band', 'region': 'counted.region',
     }),
-    dict(by_amount, metric='sup_declaration_expiring_90d', among='counted.is_declared',
+    dict(declared, metric='sup_declaration_expiring_90d',
         counts='counted.is_declaration_expiring'),
     dict(bought, metric='sup_declaration_expiring_90d', bases=['asof'], parts_only=true,
         among='counted.is_declared and counted.is_active', counts='counted.is_declaration_expiring',
         dimensions={'spend_category': 'counted.category'}),
-    dict(by_amount, metric='sup_declaration_outdated_version', among='counted.is_declared',
+    dict(declared, metric='sup_declaration_outdated_version',
         counts='counted.is_declaration_outdated', dimensions={'guideline_version': 'counted.guideline_version'}),
     dict(suppliers, metric='sup_guideline_dissemination_rate', counts='counted.has_guidelines',
         dimensions={'region': 'counted.region'}),

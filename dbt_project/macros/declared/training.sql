@@ -1,13 +1,14 @@
 {# The figures of training and awareness; what each word means stands in macros/figures.sql. #}
 {% macro training_figures() -%}
 {%- set first_session = 'select min(held_on) from ' ~ ref('int_training_sessions') ~ ' where is_held' -%}
+{%- set on_leave = {'on leave all the while the course was offered': 'counted.is_on_leave'} -%}
 {%- set by_person = {'rows': 'int_training_population', 'key': 'counted.person_key', 'adds': '1', 'of': '1'} -%}
 {%- set annual_course = {
     'rows': 'int_training_cube',
     'key': 'counted.persons',
     'bases': ['ytd'],
     'perimeters': 'all',
-    'left_out': {'on leave all the while the course was offered': 'counted.is_on_leave'},
+    'left_out': dict(of_unknown_status(), **on_leave),
     'counts': 'counted.has_passed',
     'adds': 'counted.persons',
     'of': 'counted.persons',
@@ -19,12 +20,14 @@
     'rows': 'int_training_attendees',
     'key': 'counted.attendee',
     'bases': ['ytd'],
+    'left_out': of_unknown_status(),
     'since': first_session,
 } -%}
 {%- set role = {
     'rows': 'int_role_training',
     'key': 'counted.person_key',
     'bases': ['ytd'],
+    'left_out': of_unknown_training('counted.was_trained_in_year'),
     'counts': 'counted.was_trained_in_year',
     'of': '1',
 } -%}
@@ -36,10 +39,9 @@
         'entity_code': 'counted.entity_code',
         'org_unit_code': 'counted.org_unit_code',
     }),
-    dict(annual_course, metric='trn_bhr_completion_rate_excl_dispatched', left_out={
-        'on leave all the while the course was offered': 'counted.is_on_leave',
-        'dispatched by an agency': "counted.worker_category = 'DISPATCHED'",
-    }),
+    dict(annual_course, metric='trn_bhr_completion_rate_excl_dispatched', left_out=dict(
+        annual_course.left_out, **{'dispatched by an agency': "counted.worker_category = 'DISPATCHED'"}
+    )),
     dict(annual_course, metric='trn_bhr_on_time_rate', perimeters=['corp'], counts='counted.has_passed_in_time', dimensions={
         'worker_category': 'counted.worker_category',
         'org_unit_code': 'counted.org_unit_code',
@@ -68,24 +70,26 @@
         'day': 'coalesce(counted.held_on, counted.planned_on)',
         'among': "counted.programme_code = 'HOTLINE_STAFF'",
         'perimeter': 'jp',
-        'left_out': {'not held': 'not counted.is_held'},
+        'left_out': dict(of_unknown_status(), **{'not held': 'not counted.is_held'}),
         'dimensions': {'desk': 'counted.desk'},
         'since': first_session,
     },
     dict(role, metric='trn_hotline_staff_trained_rate', bases=['qtr'], perimeters=['jp'],
-        among="counted.role = 'HOTLINE_STAFF'", counts='counted.was_trained_in_quarter'),
+        among="counted.role = 'HOTLINE_STAFF'", left_out=of_unknown_training('counted.was_trained_in_quarter'),
+        counts='counted.was_trained_in_quarter'),
     dict(role, metric='trn_manager_completion_rate', perimeters=['grp'],
         among="counted.role in ('NEW_MANAGER', 'MANAGER')",
         dimensions={'cohort': 'counted.role', 'org_unit_code': 'counted.org_unit_code'}),
     dict(attendance, metric='trn_interviewer_attendance', among="counted.programme_code = 'INTERVIEWER'",
         perimeters=['corp']),
     dict(role, metric='trn_interviewer_coverage_rate', perimeters=['corp'],
-        among="counted.role = 'INTERVIEWER'", counts='counted.was_trained_before',
+        among="counted.role = 'INTERVIEWER'", left_out=of_unknown_training('counted.was_trained_before'),
+        counts='counted.was_trained_before',
         dimensions={'org_unit_code': 'counted.org_unit_code'}),
     dict(attendance, metric='trn_officer_attendance', among="counted.programme_code = 'NEW_OFFICER'",
         perimeters=['jp']),
     dict(role, metric='trn_officer_coverage_rate', perimeters=['jp'], among="counted.role = 'NEW_OFFICER'",
-        left_out={'appointed in an earlier year': 'not counted.is_role_new'},
+        left_out=dict(role.left_out, **{'appointed in an earlier year': 'not counted.is_role_new'}),
         dimensions={'entity_code': 'counted.entity_code'}),
     {
         'metric': 'trn_group_access_rate',
@@ -93,7 +97,10 @@
         'key': 'counted.entity_code',
         'bases': ['asof'],
         'perimeters': ['jp'],
-        'left_out': {'the parent company itself': 'counted.is_parent'},
+        'left_out': {
+            'the parent company itself': 'counted.is_parent',
+            'only people of unknown status enrolled': nobody_knows('counted.has_course_access'),
+        },
         'counts': 'counted.has_course_access',
         'of': '1',
         'dimensions': {'entity_code': 'counted.entity_code'},

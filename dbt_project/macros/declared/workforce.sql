@@ -8,6 +8,7 @@
     'stands_for': 'counted.workers',
     'bases': ['asof'],
     'perimeters': ['grp'],
+    'left_out': of_unknown_status(),
     'behind': by_person,
 } -%}
 {%- set shares = dict(workers, of='counted.workers', behind=dict(by_person, of='1')) -%}
@@ -29,9 +30,9 @@
         dimensions={'entity_code': 'counted.entity_code', 'region': 'counted.region'}),
     dict(shares, metric='wrk_collective_coverage_rate', counts='counted.has_collective_agreement',
         dimensions={'country_iso2': 'counted.country_iso2'}),
-    dict(workers, metric='wrk_under_min_age', left_out={
+    dict(workers, metric='wrk_under_min_age', left_out=dict(workers.left_out, **{
         'of age': 'not counted.is_under_minimum_age',
-    }, since=first_roster(), dimensions={'country_iso2': 'counted.country_iso2'}),
+    }), since=first_roster(), dimensions={'country_iso2': 'counted.country_iso2'}),
     dict(companies, metric='wrk_ohs_selfcheck_response_rate', counts='counted.has_returned'),
     dict(companies, metric='wrk_hr_ohs_survey_rate', rows='int_companies', counts='counted.has_answered_survey',
         since='select min(opened_on) from ' ~ ref('stg_register__ohs_survey')),

@@ -31,6 +31,7 @@ select
     assigned.fiscal_quarter,
     assigned.person_key,
     workers.org_unit_code,
+    workers.is_status_known,
     passed.person_key is not null as has_passed
 from assigned
 -- Who left before the quarter's last day has no duty any more.

@@ -3,13 +3,14 @@ select
     headcount.fiscal_quarter,
     headcount.perimeter,
     headcount.entity_code || ' ' || coalesce(headcount.work_language, '') || ' ' || headcount.country_iso2
-    || ' ' || headcount.reporter_type
+    || ' ' || headcount.reporter_type || case when headcount.is_status_known then '' else ' of unknown status' end
         as row_key,
     headcount.entity_code,
     headcount.country_iso2,
     headcount.region,
     headcount.work_language,
     headcount.reporter_type,
+    headcount.is_status_known,
     headcount.workers,
     max(
         case
@@ -60,4 +61,5 @@ group by
     headcount.region,
     headcount.work_language,
     headcount.reporter_type,
+    headcount.is_status_known,
     headcount.workers

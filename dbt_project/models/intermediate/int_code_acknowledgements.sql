@@ -32,6 +32,7 @@ select
     workers.person_key,
     workers.worker_category,
     workers.entity_code,
+    workers.is_status_known,
     acknowledged.person_key is not null as has_acknowledged
 from {{ ref('int_workers_in_scope') }} as workers
 inner join version_in_force

@@ -20,7 +20,8 @@ enrolled as (
     select
         workers.as_of_date,
         workers.legal_entity_code as entity_code,
-        min(first_enrolled.assigned_on) as first_assigned_on
+        min(case when workers.employment_status <> 'UNKNOWN' then first_enrolled.assigned_on end) as first_assigned_on,
+        min(first_enrolled.assigned_on) as perhaps_assigned_on
     from {{ ref('stg_hr__worker_month') }} as workers
     inner join {{ ref('int_quarters') }} as quarters
         on workers.as_of_date = quarters.quarter_end
@@ -52,7 +53,9 @@ select
     companies.entity_code,
     companies.region,
     companies.entity_code = '{{ var("parent_entity_code") }}' as is_parent,
-    coalesce(enrolled.first_assigned_on <= quarters.quarter_end, false) as has_course_access,
+    {{ known_or_null(
+        'enrolled.first_assigned_on <= quarters.quarter_end', 'enrolled.perhaps_assigned_on <= quarters.quarter_end'
+    ) }} as has_course_access,
     coalesce(surveys.is_of_this_year, false) as has_answered_survey,
     coalesce(surveys.has_management_system, false) as has_management_system
 from {{ ref('int_quarters') }} as quarters

@@ -15,7 +15,9 @@ headcount as (
         on earlier.quarter_end between quarters.trailing_year_start and quarters.quarter_end
     inner join {{ ref('int_headcount_by_language') }} as workers
         on earlier.fiscal_quarter = workers.fiscal_quarter
-    where workers.perimeter in ('jp', 'grp')
+    where
+        workers.perimeter in ('jp', 'grp')
+        and workers.is_status_known
     group by quarters.fiscal_quarter, workers.perimeter, workers.entity_code
 ),
 

@@ -3,6 +3,7 @@ select
     quarters.fiscal_quarter,
     goals.record_id,
     goals.theme,
+    goals.status <> 'UNKNOWN' as is_status_known,
     goals.status in ('ACHIEVED', 'ON_TRACK') as is_on_track
 from {{ ref('stg_register__goal') }} as goals
 inner join {{ ref('int_quarters') }} as quarters

@@ -7,6 +7,7 @@ select
     region,
     work_language,
     reporter_type,
+    is_status_known,
     cast(sum(workers) as bigint) as workers
 from {{ ref('int_headcount_cube') }}
 group by
@@ -16,4 +17,5 @@ group by
     country_iso2,
     region,
     work_language,
-    reporter_type
+    reporter_type,
+    is_status_known

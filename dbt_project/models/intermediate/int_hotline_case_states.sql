@@ -26,6 +26,7 @@ select
             then 'RECEIVED_THE_QUARTER_BEFORE'
         else 'RECEIVED_EARLIER'
     end as age_band,
+    coalesce(histories.to_status, cases.status) <> 'UNKNOWN' as is_status_known,
     coalesce(
         histories.to_status <> 'CLOSED',
         cases.closed_quarter is null or cases.closed_quarter > quarters.quarter_start

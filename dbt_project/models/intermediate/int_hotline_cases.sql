@@ -96,7 +96,9 @@ select
     cases.determination,
     cases.determination in ('SUBSTANTIATED', 'PARTLY') as is_substantiated,
     cases.cause_code,
-    case when cases.status = 'CLOSED' then cases.closed_quarter end as closed_quarter,
+    cases.status <> 'UNKNOWN' as is_status_known,
+    -- Of an unknown status, the quarter in which it was closed, if it was.
+    case when cases.status in ('CLOSED', 'UNKNOWN') then cases.closed_quarter end as closed_quarter,
     -- From the first receipt to the last closure. Days of one case have a clock of their own; durations are exact.
     case when cases.status = 'CLOSED' then cases.closed_day - coalesce(contacts.submitted_day, cases.received_day) end
         as days_to_close,

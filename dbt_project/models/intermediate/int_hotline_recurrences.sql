@@ -8,7 +8,8 @@ substantiated as (
         case_id,
         primary_category,
         entity_code,
-        closed_quarter
+        closed_quarter,
+        is_status_known
     from {{ ref('int_hotline_cases_in_perimeter') }}
     where
         is_substantiated
@@ -21,7 +22,10 @@ select
     cases.primary_category,
     cases.entity_code,
     cases.closed_quarter,
-    max(case when twins.case_id is not null then 1 else 0 end) = 1 as has_earlier_twin
+    cases.is_status_known,
+    {{ known_or_null(
+        'max(case when twins.is_status_known then 1 else 0 end) = 1', 'max(twins.case_id) is not null'
+    ) }} as has_earlier_twin
 from substantiated as cases
 left join substantiated as twins
     on
@@ -35,4 +39,5 @@ group by
     cases.case_id,
     cases.primary_category,
     cases.entity_code,
-    cases.closed_quarter
+    cases.closed_quarter,
+    cases.is_status_known

@@ -22,7 +22,8 @@ select
     statements.due_on,
     max(
         case when statements.status = 'PUBLISHED' and statements.published_on <= quarters.quarter_end then 1 else 0 end
-    ) = 1 as is_published
+    ) = 1 as is_published,
+    max(case when statements.status <> 'UNKNOWN' then 1 else 0 end) = 1 as is_status_known
 from statements
 inner join {{ ref('int_quarters') }} as quarters
     on statements.due_on <= quarters.quarter_end

@@ -59,8 +59,10 @@ trained as (
         quarters.fiscal_quarter,
         events.person_key,
         events.programme_code,
-        min(events.trained_on) as first_trained_on,
-        max(events.trained_on) as last_trained_on
+        min(case when events.is_status_known then events.trained_on end) as first_trained_on,
+        max(case when events.is_status_known then events.trained_on end) as last_trained_on,
+        min(events.trained_on) as perhaps_first_trained_on,
+        max(events.trained_on) as perhaps_last_trained_on
     from {{ ref('int_training_events') }} as events
     inner join {{ ref('int_quarters') }} as quarters
         on events.trained_on <= quarters.quarter_end
@@ -77,11 +79,18 @@ select
     workers.org_unit_code,
     holders.site_code,
     workers.worker_category,
+    workers.is_status_known,
     holders.is_role_new,
-    coalesce(trained.last_trained_on >= holders.quarter_start, false) as was_trained_in_quarter,
-    coalesce(trained.last_trained_on >= holders.year_start, false) as was_trained_in_year,
+    {{ known_or_null(
+        'trained.last_trained_on >= holders.quarter_start', 'trained.perhaps_last_trained_on >= holders.quarter_start'
+    ) }} as was_trained_in_quarter,
+    {{ known_or_null(
+        'trained.last_trained_on >= holders.year_start', 'trained.perhaps_last_trained_on >= holders.year_start'
+    ) }} as was_trained_in_year,
     -- On the very day is in time.
-    coalesce(trained.first_trained_on <= holders.role_flag_since, false) as was_trained_before
+    {{ known_or_null(
+        'trained.first_trained_on <= holders.role_flag_since', 'trained.perhaps_first_trained_on <= holders.role_flag_since'
+    ) }} as was_trained_before
 from holders
 inner join {{ ref('int_workers_in_scope') }} as workers
     on

@@ -71,7 +71,7 @@ select
     spend.is_valued,
     cast(spend.invoice_lines as bigint) as invoice_lines,
     spend.amount_jpy,
-    declared.supplier_key is not null as is_declared,
+    {{ known_or_null('declared.is_status_known', 'declared.supplier_key is not null') }} as is_declared,
     active.supplier_key is not null as is_active,
     coalesce(active.is_declaration_expiring, false) as is_declaration_expiring,
     coalesce(active.has_questionnaire, false) as has_questionnaire,

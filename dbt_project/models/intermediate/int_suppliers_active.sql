@@ -104,7 +104,7 @@ select
     coalesce(identities.tier, 'UNKNOWN') as tier,
     coalesce(identities.size_band, 'UNKNOWN') as size_band,
     declared.guideline_version,
-    declared.supplier_key is not null as is_declared,
+    {{ known_or_null('declared.is_status_known', 'declared.supplier_key is not null') }} as is_declared,
     coalesce(
         declared.valid_to <= cast({{ dbt.dateadd('day', 90, 'spend.quarter_end') }} as date), false
     ) as is_declaration_expiring,

@@ -1,5 +1,6 @@
 -- A declaration of scope GROUP also covers suppliers that record its supplier as their parent, by number in the same
--- system and never by name. One for a single site does not cover a supplier.
+-- system and never by name. One for a single site does not cover a supplier. What a known status says goes before what
+-- an unknown one may mean, and an own declaration before a parent's.
 with
 
 valid as (
@@ -8,7 +9,8 @@ valid as (
         suppliers.supplier_key,
         declarations.scope,
         coalesce(declarations.valid_to, {{ end_of_time() }}) as valid_to,
-        declarations.guideline_version
+        declarations.guideline_version,
+        declarations.status <> 'UNKNOWN' as is_status_known
     from {{ ref('stg_procurement__declaration') }} as declarations
     inner join {{ ref('int_suppliers') }} as suppliers
         on
@@ -23,25 +25,29 @@ valid as (
     where
         declarations.scope in ('ENTITY', 'GROUP')
         -- What is marked as expired today was valid in the quarters before its last day.
-        and (declarations.status = 'SIGNED' or (declarations.status = 'EXPIRED' and declarations.valid_to is not null))
+        and (
+            declarations.status in ('SIGNED', 'UNKNOWN')
+            or (declarations.status = 'EXPIRED' and declarations.valid_to is not null)
+        )
 ),
 
-own as (
+covering as (
     select
         fiscal_quarter,
         supplier_key,
-        max(valid_to) as valid_to,
-        max(guideline_version) as guideline_version
+        false as is_inherited,
+        valid_to,
+        guideline_version,
+        is_status_known
     from valid
-    group by fiscal_quarter, supplier_key
-),
-
-inherited as (
+    union all
     select
         valid.fiscal_quarter,
         suppliers.supplier_key,
-        max(valid.valid_to) as valid_to,
-        max(valid.guideline_version) as guideline_version
+        true as is_inherited,
+        valid.valid_to,
+        valid.guideline_version,
+        valid.is_status_known
     from {{ ref('int_suppliers') }} as suppliers
     inner join {{ ref('int_suppliers') }} as parents
         on
@@ -51,17 +57,32 @@ inherited as (
         on
             parents.supplier_key = valid.supplier_key
             and valid.scope = 'GROUP'
-    group by valid.fiscal_quarter, suppliers.supplier_key
+),
+
+ranked as (
+    select
+        fiscal_quarter,
+        supplier_key,
+        is_status_known,
+        is_inherited,
+        max(valid_to) as valid_to,
+        max(guideline_version) as guideline_version,
+        row_number() over (
+            partition by fiscal_quarter, supplier_key
+            order by
+                case when is_status_known then 1 else 2 end nulls last,
+                case when is_inherited then 2 else 1 end nulls last
+        ) as standing
+    from covering
+    group by fiscal_quarter, supplier_key, is_status_known, is_inherited
 )
 
 select
-    coalesce(own.fiscal_quarter, inherited.fiscal_quarter) as fiscal_quarter,
-    coalesce(own.supplier_key, inherited.supplier_key) as supplier_key,
-    own.supplier_key is null as is_inherited,
-    coalesce(own.valid_to, inherited.valid_to) as valid_to,
-    coalesce(own.guideline_version, inherited.guideline_version) as guideline_version
-from own
-full outer join inherited
-    on
-        own.fiscal_quarter = inherited.fiscal_quarter
-        and own.supplier_key = inherited.supplier_key
+    fiscal_quarter,
+    supplier_key,
+    is_status_known,
+    is_inherited,
+    valid_to,
+    guideline_version
+from ranked
+where standing = 1

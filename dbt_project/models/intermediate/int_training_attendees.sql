@@ -8,7 +8,8 @@ attended as (
         trained_on,
         person_key,
         attendee,
-        mode = 'LIVE' as is_live
+        is_status_known,
+        mode = 'LIVE' and is_status_known as is_live
     from {{ ref('int_training_events') }}
     where mode <> 'ELEARNING'
 ),
@@ -18,7 +19,8 @@ rosters as (
     select distinct
         quarters.fiscal_quarter,
         perimeters.perimeter,
-        workers.person_key
+        workers.person_key,
+        workers.employment_status <> 'UNKNOWN' as is_status_known
     from {{ ref('int_posts') }} as workers
     inner join {{ ref('int_quarters') }} as quarters
         on workers.as_of_date between quarters.year_start and quarters.quarter_end
@@ -36,6 +38,8 @@ select
     rosters.perimeter,
     attended.programme_code,
     attended.attendee,
+    -- One session and one roster of known status are enough.
+    max(case when attended.is_status_known and rosters.is_status_known then 1 else 0 end) = 1 as is_status_known,
     max(case when attended.is_live then 1 else 0 end) = 1 as was_live
 from attended
 inner join {{ ref('int_quarters') }} as quarters

@@ -7,6 +7,7 @@ select
     country_iso2,
     work_language,
     org_unit_code,
+    is_status_known,
     is_on_leave,
     has_passed,
     has_passed_in_time,
@@ -21,6 +22,7 @@ group by
     country_iso2,
     work_language,
     org_unit_code,
+    is_status_known,
     is_on_leave,
     has_passed,
     has_passed_in_time

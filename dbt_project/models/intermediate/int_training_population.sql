@@ -56,6 +56,7 @@ select
     workers.country_iso2,
     workers.work_language,
     workers.org_unit_code,
+    workers.is_status_known,
     on_leave.worker_key is not null as is_on_leave,
     passed.person_key is not null as has_passed,
     -- Who has no date by which to pass cannot have passed in time.

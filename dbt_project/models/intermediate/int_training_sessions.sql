@@ -5,5 +5,6 @@ select
     desk,
     planned_on,
     held_on,
+    status <> 'UNKNOWN' as is_status_known,
     status = 'HELD' and held_on is not null as is_held
 from {{ ref('stg_training__session') }}

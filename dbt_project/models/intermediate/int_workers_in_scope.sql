@@ -1,4 +1,5 @@
 {%- set is_at_work = "workers.employment_status not in ('TERMINATED', 'NOT_STARTED')" -%}
+-- Who is at work on a quarter's last day, or may be, for no list has the status: those every figure leaves out by name.
 with
 
 -- Most people have one post: only the others are ranked, and they are few.
@@ -23,6 +24,7 @@ ranked as (
         row_number() over (
             partition by workers.as_of_date, perimeters.perimeter, workers.person_key
             order by
+                case workers.employment_status when 'UNKNOWN' then 2 else 1 end nulls last,
                 categories.category_order nulls last,
                 case workers.home_or_host when 'HOME' then 1 else 2 end nulls last,
                 workers.worker_key nulls last
@@ -52,6 +54,7 @@ select
     workers.work_language,
     perimeters.region,
     workers.org_unit_code,
+    workers.employment_status <> 'UNKNOWN' as is_status_known,
     categories.is_in_training_scope,
     categories.reporter_type,
     coalesce(workers.has_collective_agreement, false) as has_collective_agreement,

@@ -17,7 +17,9 @@ headcount as (
         perimeter,
         sum(workers) as workers
     from {{ ref('int_headcount_cube') }}
-    where is_in_training_scope
+    where
+        is_in_training_scope
+        and is_status_known
     group by fiscal_quarter, perimeter
 ),
 
@@ -42,7 +44,7 @@ spend as (
         spend.amount_jpy,
         cast(spend.amount as double)
         * cast(case when spend.currency = 'JPY' then 1 else last_rates.avg_rate end as double) as amount_jpy_at_last_rate,
-        declared.supplier_key is not null as is_declared,
+        coalesce(declared.is_status_known, false) as is_declared,
         coalesce(declared.is_inherited, false) as is_inherited
     from {{ ref('int_supplier_spend') }} as spend
     inner join {{ ref('int_quarters') }} as quarters
@@ -55,7 +57,9 @@ spend as (
         on
             spend.currency = last_rates.currency
             and cast({{ dbt.date_trunc('month', 'quarters.quarter_end') }} as date) = last_rates.month
-    where spend.is_valued
+    where
+        spend.is_valued
+        and coalesce(declared.is_status_known, true)
 )
 
 {% for metric_id in ['trn_bhr_completion_rate', 'trn_bhr_gap_pp'] -%}
@@ -76,6 +80,7 @@ inner join average
         and population.perimeter = average.perimeter
 where
     population.perimeter = 'corp'
+    and population.is_status_known
     and {{ who }}
 group by population.fiscal_quarter
 union all
@@ -91,7 +96,9 @@ select
     cast(coalesce(sum(case when worker_category <> 'DISPATCHED' then workers else 0 end), 0) as double) as numerator,
     cast(null as double) as denominator
 from {{ ref('int_headcount_cube') }}
-where perimeter = 'corp'
+where
+    perimeter = 'corp'
+    and is_status_known
 group by fiscal_quarter
 union all
 select
