@@ -221,10 +221,13 @@ def figure(settings: Settings, metric: str, quarter: FiscalQuarter, as_of: datet
     found = figure(settings, quarter, metric, as_of.date() if as_of else None)
     OUT.print(f"{found['title']}, {quarter}: {found['display_value']}", markup=False)
     for name in ("value_state", "numerator", "denominator", "target_value", "target_status", "perimeter", "basis"):
-        OUT.print(f"  {name.replace('_', ' ')}: {_written(found[name])}")
+        OUT.print(f"  {name.replace('_', ' ')}: {_written(found[name]) or 'none'}")
     OUT.print(f"  known by: {found['cutoff_at']}, build {found['build_id']}")
     OUT.print(f"  rests on: {', '.join(found['rests_on'])}")
-    _table("Under other rules", _texts(found["neighbors"]))
+    if found["neighbors"]:
+        _table("Under other rules", _texts(found["neighbors"]))
+    else:
+        OUT.print("Under other rules: its definition knows no other.")
     _table("Releases of the quarter", _texts(found["releases"]))
     saw, known = found["clocks"]["board_saw"], found["clocks"]["known_today"]
     on = f" on {as_of:%Y-%m-%d}" if as_of else ""

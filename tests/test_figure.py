@@ -93,7 +93,7 @@ def test_the_counts_by_reason_are_those_of_the_rows_that_are_left_out(sample: Bu
     assert len(counted) > 30
 
 
-def test_the_rows_of_every_metric_are_told_with_their_digest_and_query(sample: Built) -> None:
+def test_every_metric_has_its_figure_and_the_rows_behind_it_with_their_digest_and_query(sample: Built) -> None:
     with connect(sample.settings, sample.folder / "due_diligence.duckdb", read_only=True) as connection:
         metrics = [metric for (metric,) in connection.execute("select metric_id from dim_metric").fetchall()]
         ways = {metric: way for metric in metrics if (way := rows_behind(connection, metric)) is not None}
@@ -103,7 +103,9 @@ def test_the_rows_of_every_metric_are_told_with_their_digest_and_query(sample: B
         }
     assert set(rows_of) == set(metrics)
     for metric, rows in rows_of.items():
-        found = figure(sample.settings, Q4, metric)["rows"]
+        shown = figure(sample.settings, Q4, metric)
+        assert shown["metric_id"] == metric
+        found = shown["rows"]
         assert found["query"] == ways[metric][0]
         for told in found["sets"]:
             keys = sorted(row[0] for row in rows if row[1:] == (told["part"], told["reason"]))
@@ -181,9 +183,23 @@ def test_a_figure_comes_with_target_state_and_neighbors(sample: Built) -> None:
         assert expected in text
 
 
-def test_every_metric_has_its_figure(sample: Built) -> None:
-    for (metric_id,) in sample.rows("select metric_id from dim_metric"):
-        assert figure(sample.settings, Q4, metric_id)["metric_id"] == metric_id
+def test_a_count_without_target_and_other_rules_says_so_and_shows_all_the_rest(sample: Built) -> None:
+    code, text = said(sample.settings, "grv_hrh_cases_reported", "--quarter", str(Q4))
+    assert code == 0
+    parts = (
+        "Hotline, FY2023-Q4: 109",
+        "value state: MEASURED",
+        "numerator: 109",
+        "denominator: none",
+        "target value: none",
+        "target status: NO_TARGET",
+        "Under other rules: its definition knows no other.",
+        "Releases of the quarter: none yet.",
+        "As known today: 109",
+        "The 150 rows it looked at",
+    )
+    for part in parts:
+        assert f"{part}\n" in text
 
 
 @pytest.mark.parametrize(("day", "is_known"), [(date(2023, 4, 13), False), (date(2023, 4, 14), True)])
