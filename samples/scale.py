@@ -1,5 +1,6 @@
 """The sample year at the size of a large company, for benchmarks: its loaded extracts, copied under other keys.
 
+Over a data folder in which it was landed, loaded and checked: ``python -m samples.scale --data FOLDER --scale 1``.
 Scale 1 is about 100,000 workers, 600,000 assignments, 20,000 suppliers, 2,000,000 spend lines and the sample's cases.
 A copy of a person is another person with the same year, so every rate stays what it is and every count grows.
 """
@@ -9,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from pipeline import store
 from pipeline.database import connect, quoted
-from pipeline.settings import Settings
+from pipeline.settings import PROJECT, Settings
 
 PEOPLE, SUPPLIERS = 4, 8  # copies at scale 1: of 26,000 workers, of 2,500 suppliers
 
@@ -146,3 +149,16 @@ def _key(column: str, kind: str, copy: str, owners: int) -> str:
 
 def _literal(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="The sample's data folder.")
+@click.option("--scale", type=click.IntRange(1), required=True, help="How many times a large company.")
+def main(data: Path, scale: int) -> None:
+    """Make the loaded extracts of the sample year as large as those of a large company, or some times that."""
+    for name, records in grow(Settings.load(PROJECT / "samples" / "settings.toml", data), scale).items():
+        click.echo(f"{name}: {records:,} records")
+
+
+if __name__ == "__main__":
+    main()

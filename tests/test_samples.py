@@ -7,6 +7,7 @@ import dataclasses
 import fnmatch
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,12 +17,15 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
+from click.testing import CliRunner
+from sample_year import Built
 
 from pipeline.database import connect
 from pipeline.errors import BadSettings
 from pipeline.quarter import FiscalQuarter
 from pipeline.settings import PROJECT, Settings
 from pipeline.store import checksums, sha256_file
+from samples.scale import EXTRACTS, main
 from samples.write import write_samples
 
 CONTRACTS = [
@@ -661,3 +665,36 @@ def test_no_code_of_the_pipeline_knows_a_sample_figure() -> None:
         if path.suffix in {".py", ".yaml", ".yml", ".sql"} and figures.search(path.read_text(encoding="utf-8"))
     ]
     assert known == []
+
+
+# What a large company is said to have, and how near to it scale 1 comes.
+LARGE = {
+    ("hr", "worker_month"): 100_000,
+    ("training", "assignment"): 600_000,
+    ("procurement", "supplier"): 20_000,
+    ("procurement", "spend"): 2_000_000,
+}
+
+
+@pytest.mark.parametrize("name", LARGE, ids="/".join)
+def test_scale_1_is_a_large_company(samples: duckdb.DuckDBPyConnection, name: tuple[str, str]) -> None:
+    of_one_day = "as_of_date = '2023-03-31'" if name[1] == "worker_month" else "true"
+    copies = EXTRACTS[name]
+    records = one(samples, f"select count(*) from {name[1]} where {of_one_day}") * copies.of * copies.within
+    assert records == pytest.approx(LARGE[name], rel=0.11)
+
+
+def test_a_scale_multiplies_what_is_loaded_under_keys_of_its_own(sample: Built, tmp_path: Path) -> None:
+    for name in ("hr/leave", "procurement/audit"):
+        shutil.copytree(sample.settings.place("raw") / name, tmp_path / "raw" / name)
+    told = CliRunner().invoke(main, ["--data", str(tmp_path), "--scale", "2"])
+    assert (told.exit_code, told.output) == (0, "hr/leave: 4,320 records\nprocurement/audit: 336 records\n")
+    for name, key, records in (
+        ("hr/leave", "worker_key, leave_start", 540 * 8),
+        ("procurement/audit", "audit_id", 21 * 16),
+    ):
+        [file] = (tmp_path / "raw" / name).glob("*.parquet")
+        with connect(sample.settings, folders=[file.parent]) as connection:
+            keys = f"select count(*), count(distinct ({key})) from read_parquet('{file}')"
+            assert connection.execute(keys).fetchall() == [(records, records)]
+        assert json.loads(file.with_suffix(".json").read_text())["parquet_sha256"] == sha256_file(file)
