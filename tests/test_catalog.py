@@ -156,10 +156,7 @@ LEFT_OUT = {
     ("grv_site_contact_coverage_rate", "site_code"): "of one site it is yes or no: it is given by region",
     ("grv_channel_test_pass_rate", "region"): "a channel is tested as one, whomever it serves",
     ("grv_channel_test_pass_rate", "language"): "a channel is tested as one, in whichever of its languages",
-    (
-        "grv_remedy_rate",
-        "remedy_type",
-    ): "a case may have remedies of several kinds",
+    ("grv_remedy_rate", "remedy_type"): "a case may have remedies of several kinds",
     ("grv_recategorised", "from_category"): "from what to what tells of single cases",
     ("grv_recategorised", "to_category"): "from what to what tells of single cases",
     ("qa_vanished_rows", "table"): "an extract is one table",
@@ -182,6 +179,12 @@ def test_every_metric_stands_on_the_bases_that_it_is_asked_on(sample: Built) -> 
     assert set(given) == set(headline) == set(asked())
     for metric, (bases, _) in asked().items():
         assert headline[metric] in bases <= set(given[metric]), metric
+
+
+def test_what_is_asked_by_perimeter_is_given_for_every_one_of_them(sample: Built) -> None:
+    perimeters = dict(sample.rows("select metric_id, list(distinct perimeter) from fct_metric_value group by all"))
+    for metric in ("trn_bhr_completion_rate", "trn_bhr_completion_rate_excl_dispatched", "trn_bhr_gap_pp"):
+        assert set(perimeters[metric]) == {"corp", "jp", "grp", "emea", "au"}
 
 
 def test_every_metric_is_given_by_what_it_is_asked_by_but_for_what_is_left_out_with_a_reason(sample: Built) -> None:
