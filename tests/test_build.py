@@ -416,6 +416,13 @@ def mended(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
         "select * from delivered union all select * replace ('SI-9999' as record_id, 'SAMPLE fifth issue' as issue,"
         " null as officer_role, null as supersedes_record_id) from delivered where record_id = 'SI-0001'",
     )
+    mend(
+        settings,
+        "register",
+        "goal",
+        "select * from delivered union all (select * replace ('GO-9999' as record_id, 'UNKNOWN' as status,"
+        " null as supersedes_record_id) from delivered where fiscal_year = 'FY2023' order by record_id limit 1)",
+    )
     deliver(
         settings,
         "register",
@@ -489,6 +496,13 @@ def test_a_late_delivery_moves_the_cutoff_and_says_so(sample: Built, mended: Bui
     assert datetime.fromisoformat(record["cutoff_at"]) == LATE
     assert datetime.fromisoformat(record["standard_cutoff_at"]) < LATE
     assert mended.record["build_id"] != sample.record["build_id"]
+
+
+def test_a_goal_of_a_status_that_no_list_has_is_built_and_left_out_by_name(sample: Built, mended: Built) -> None:
+    of_goals = "where metric_id = 'gov_goals_on_track_rate'"
+    assert mended.rows(f"select reason, left_out from board_exclusions {of_goals}") == [("of unknown status", 1)]
+    figures = f"select * from fct_metric_value {of_goals} order by all"
+    assert mended.rows(figures) == sample.rows(figures) != []
 
 
 def test_an_issue_without_an_officer_is_counted(mended: Built) -> None:
