@@ -399,7 +399,7 @@ def _built(settings: Settings) -> dict[str, Any]:
 
 def roofline(settings: Settings) -> dict[str, float]:
     """The figures of the large tables, all quarters, perimeters and dimensions, from raw Parquet; headlines by id."""
-    from dbt_project.build import QUARTERS_KEPT
+    from dbt_project.build import quarters_kept
 
     with duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory_limit}) as connection:
         connection.execute("set TimeZone = 'UTC'")
@@ -411,8 +411,7 @@ def roofline(settings: Settings) -> dict[str, float]:
             " trailing_year_start date)"
         )
         rosters = {day for (day,) in connection.execute("select distinct as_of_date from worker_month").fetchall()}
-        kept = (QUARTER.plus(-back) for back in range(QUARTERS_KEPT))
-        for quarter in (quarter for quarter in kept if quarter.end in rosters):
+        for quarter in (quarter for quarter in quarters_kept(QUARTER) if quarter.end in rosters):
             connection.execute(
                 "insert into quarters values (?, ?, ?, ?, ?)",
                 [str(quarter), quarter.start, quarter.end, quarter.year_start, quarter.plus(-3).start],

@@ -25,6 +25,7 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt_common.events.base_types import EventMsg
 
 from dbt_project.own_records import Records, own_records, write_records
+from dbt_project.render import OF_RECENT_DAYS
 from ingest.contract import ADDED_BY_LOADING, contracts
 from pipeline import store
 from pipeline.database import connect, quoted
@@ -35,7 +36,11 @@ from pipeline.settings import Settings
 
 DBT_PROJECT = Path(__file__).resolve().parent
 DATABASE = "due_diligence.duckdb"
-QUARTERS_KEPT = 13  # the quarter itself and three years before it, as far as there is data
+# A release speaks of its fiscal year and of the one before it; older quarters stand in the releases of their own.
+YEARS_BEFORE = 1
+QUARTERS_OF_A_MEAN = 4  # a mean of twelve months is that of so many rosters
+# Clock changes of a zone are known that far back from the quarter; what is older takes the oldest offset.
+YEARS_OF_CLOCKS = 4
 SHORT = (
     "family",
     "extract",
@@ -216,6 +221,11 @@ def build(settings: Settings, quarter: FiscalQuarter, progress: Progress | None 
         return record
 
 
+def quarters_kept(quarter: FiscalQuarter) -> list[FiscalQuarter]:
+    """The quarters that a build of the quarter computes, oldest first: its fiscal year's so far and the year before."""
+    return [quarter.plus(-back) for back in reversed(range(quarter.number + 4 * YEARS_BEFORE))]
+
+
 def utc_offsets(timezone: str, since: date, until: date) -> list[dict[str, Any]]:
     """How far the time zone is ahead of UTC, from when: ``{since: moment in UTC as text, minutes}``, oldest first."""
     zone = ZoneInfo(timezone)
@@ -345,17 +355,27 @@ def _fill_what_did_not_arrive(settings: Settings, inputs: Path) -> None:
 
 def dbt_variables(settings: Settings, chosen: Plan, folder: Path) -> dict[str, Any]:
     """What dbt is told: everything a figure depends on beside the extracts, and where this build lies."""
-    quarters = [chosen.quarter.plus(-back) for back in range(QUARTERS_KEPT)]
+    kept = quarters_kept(chosen.quarter)
+    leading = [kept[0].plus(-back) for back in reversed(range(1, QUARTERS_OF_A_MEAN))]
+    reach = _reach(settings, chosen, leading[0].start, folder / "inputs")
     return {
         "inputs": str(folder / "inputs"),
-        "deliveries": Counter("/".join((delivery["family"], delivery["extract"])) for delivery in chosen.deliveries),
+        "deliveries": Counter(
+            name
+            for delivery in chosen.deliveries
+            if (name := f"{delivery['family']}/{delivery['extract']}") not in reach
+            or _in_utc(datetime.fromisoformat(delivery["known_at"])) >= reach[name]["known_from"]
+        ),
+        "reach": reach,
         "database": str(folder / DATABASE),
         "threads": settings.threads,
         "memory_limit": settings.memory_limit,
         "quarter": str(chosen.quarter),
-        "cutoff_at": chosen.cutoff_at.replace(tzinfo=None).isoformat(sep=" "),
+        "cutoff_at": _in_utc(chosen.cutoff_at),
         "parent_entity_code": settings.parent_entity_code,
-        "utc_offsets": utc_offsets(settings.timezone, quarters[-1].year_start, chosen.cutoff_at.date()),
+        "utc_offsets": utc_offsets(
+            settings.timezone, chosen.quarter.plus(-4 * YEARS_OF_CLOCKS).year_start, chosen.cutoff_at.date()
+        ),
         "quarters": [
             {
                 "fiscal_quarter": str(quarter),
@@ -365,10 +385,38 @@ def dbt_variables(settings: Settings, chosen: Plan, folder: Path) -> dict[str, A
                 "quarter_end": str(quarter.end),
                 "year_start": str(quarter.year_start),
                 "trailing_year_start": str(quarter.plus(-3).start),
+                "is_kept": quarter in kept,
             }
-            for quarter in reversed(quarters)
+            for quarter in leading + kept
         ],
     }
+
+
+def _in_utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+
+
+def _reach(settings: Settings, chosen: Plan, since: date, inputs: Path) -> dict[str, dict[str, str]]:
+    """For each extract of ``OF_RECENT_DAYS``: the first day that is looked at, and when a record of it was first known.
+
+    A record takes the place only of what was known before it, so what was known before that moment has no say.
+    """
+    reach = {}
+    for family, extract in sorted(OF_RECENT_DAYS):
+        folder = (inputs / family / extract).resolve()
+        known_from = None
+        if any(folder.glob("*.parquet")):
+            files = str(folder / "*.parquet").replace("'", "''")
+            day = quoted(contracts()[family, extract].period_column or "")
+            with connect(settings, folders=[folder]) as connection:
+                [(known_from,)] = connection.execute(
+                    f"select min(_known_at) from read_parquet('{files}') where {day} >= ?", [since]
+                ).fetchall()
+        reach[f"{family}/{extract}"] = {
+            "since": str(since),
+            "known_from": known_from.isoformat(sep=" ") if known_from else _in_utc(chosen.cutoff_at),
+        }
+    return reach
 
 
 def _run_dbt(settings: Settings, chosen: Plan, folder: Path, progress: Progress | None) -> dict[str, Any]:

@@ -29,6 +29,9 @@ BOOLEAN_NAMES = {
 }
 # A quarter waits for these; one that nobody sent for longer than a quarter and its cut-off is late.
 DAYS_OF_A_QUARTER = 106
+# Extracts that grow with every year, of which figures look at no day before the twelve months that end with the oldest
+# quarter of a build. What is older is not staged (docs/decisions/017).
+OF_RECENT_DAYS = {("hr", "worker_month"), ("procurement", "spend"), ("training", "assignment")}
 # The office's own notes are free text: they end in raw.
 LEFT_IN_RAW = {"note"}
 # Parents without which a record would fall out of a figure unnoticed: extract and column -> model, column, promise.
@@ -187,6 +190,8 @@ def _sql(family: str, contract: dict[str, Any]) -> str:
     ]
     if family == "register":
         lines.append("where {{ counts_in_register('delivered') }}")
+    if (family, contract["name"]) in OF_RECENT_DAYS:
+        lines.append(f"where {{{{ is_within_reach('{family}', '{contract['name']}', '{period}') }}}}")
     return "\n".join(lines) + "\n"
 
 

@@ -16,6 +16,7 @@ from pipeline import store
 from pipeline.database import connect, quoted
 from pipeline.settings import PROJECT, Settings
 
+SAMPLE_YEARS = 2  # FY2022 and FY2023
 PEOPLE, SUPPLIERS = 4, 8  # copies at scale 1: of 26,000 workers, of 2,500 suppliers
 
 
@@ -67,14 +68,14 @@ def grow(settings: Settings, scale: int) -> dict[str, int]:
 
 
 def age(settings: Settings, years: int) -> None:
-    """Put copies of every loaded extract that grows behind it, one for each year before the sample's, a year apart.
+    """Put copies of every loaded extract that grows behind it, until so many years lie before the sample's two.
 
-    Each copy is a delivery of its own, known and dated that much earlier, of other persons' and suppliers' rows. The
-    small extracts stay as they are. For benchmarks only, as ``grow``.
+    Each copy is a delivery of its own, known and dated two years before the one after it, of other persons' and
+    suppliers' rows. The small extracts stay as they are. For benchmarks only, as ``grow``.
     """
     for file in sorted(settings.place("raw").glob("*/*/*.parquet")):
         name = (file.parent.parent.name, file.parent.name)
-        for back in range(1, years + 1) if name in AGED else ():
+        for back in range(SAMPLE_YEARS, years + 1, SAMPLE_YEARS) if name in AGED else ():
             _age(settings, file, AGED[name], back)
 
 

@@ -40,6 +40,7 @@ OF_A_CASE = {"case_id", "canonical_case_id", "contact_id"}
 # Models that turn records into counts or calendars. Nothing else ends the way of a person or of a case.
 COUNTS_ONLY = {
     "int_quarters",
+    "int_rosters",
     "int_headcount_by_language",
     "int_measured",
     *(f"metrics_{theme}" for theme in (*THEMES, "cases", "cases_left_out", "cases_sources", "derived")),
@@ -545,6 +546,7 @@ def test_what_a_delivery_moves_rests_on_it(sample: Built, mended: Built) -> None
     assert not behind["trn_bhr_completion_rate"] & new  # most figures rest on none of them
 
 
+YEAR = tuple(str(Q4.plus(step)) for step in (-3, -2, -1, 0))
 YEAR_AFTER = [Q4.plus(step) for step in (1, 2, 3, 4)]
 
 
@@ -562,9 +564,16 @@ def a_year_later(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> Bui
     earlier = datetime(2023, 4, 3, tzinfo=UTC)
     deliver(settings, "hr", "entity", "select * replace (false as consolidated) from delivered", earlier)
     deliver(settings, "procurement", "supplier", "select * from delivered limit 10", earlier)
-    deliver(settings, "hr", "worker_month", "select * from delivered using sample 50%", earlier)
     deliver(settings, "training", "completion", "select * replace (false as passed) from delivered", earlier)
     deliver(settings, "hotline", "case", "select * replace ('EMEA' as region) from delivered", earlier)
+    # Days that no figure of these years looks at: five years before, of suppliers that no list knows.
+    long_ago = "cast({day} - interval 5 year as date) as {day}"
+    others = "invoice_id || '-old' as invoice_id, supplier_id || '-old' as supplier_id"
+    unlisted = f"select * replace ({long_ago.format(day='posting_date')}, {others}) from delivered"
+    deliver(settings, "procurement", "spend", unlisted, earlier)
+    rosters = f"select * replace ({long_ago.format(day='as_of_date')}) from delivered"
+    half = f"(select * from delivered using sample 50%) union all {rosters}"
+    deliver(settings, "hr", "worker_month", half, earlier)
     before = plan(settings, Q4)
 
     write_samples(settings, through=END)
@@ -583,10 +592,24 @@ def test_neither_the_order_of_records_nor_older_and_later_deliveries_change_a_fi
     sample: Built, a_year_later: Built
 ) -> None:
     taken = store.read_json(a_year_later.folder / "inputs.json")["deliveries"]
-    assert len(taken) == STAGED * (1 + len(YEAR_AFTER)) + 5
+    assert len(taken) == STAGED * (1 + len(YEAR_AFTER)) + 6
     # The figures about the figures say how many deliveries there were.
-    query = "select * from fct_metric_value where fiscal_quarter <= '{}' and metric_id not like 'qa_%' order by all"
-    assert a_year_later.rows(query.format(Q4)) == sample.rows(query.format(Q4)) != []
+    query = f"select * from fct_metric_value where fiscal_quarter in {YEAR} and metric_id not like 'qa_%' order by all"
+    assert a_year_later.rows(query) == sample.rows(query) != []
+
+
+def test_a_build_computes_its_fiscal_year_and_the_one_before(sample: Built, a_year_later: Built) -> None:
+    quarters = "select fiscal_quarter from dim_quarter order by all"
+    assert [quarter for (quarter,) in a_year_later.rows(quarters)] == [*YEAR, *map(str, YEAR_AFTER)]
+    assert [quarter for (quarter,) in sample.rows(quarters)][-4:] == [*YEAR]
+
+
+def test_records_of_days_that_no_figure_looks_at_are_not_staged(a_year_later: Built) -> None:
+    """The twelve months that end with the oldest quarter are the first that a figure looks at."""
+    for extract, day in {"hr__worker_month": "as_of_date", "procurement__spend": "posting_date"}.items():
+        [(first, deliveries)] = a_year_later.rows(f"select min({day}), count(distinct extract_id) from stg_{extract}")
+        assert FiscalQuarter.containing(first) == Q4.plus(-6)
+        assert deliveries == 1 + len(YEAR_AFTER)
 
 
 def test_each_quarter_of_the_next_year_lacks_nothing_and_has_all_of_it_in_time(a_year_later: Built) -> None:

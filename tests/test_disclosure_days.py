@@ -34,7 +34,7 @@ from publish import groups
 from samples.hotline import CASE, cases
 
 # They describe desks and the calendar, and hold nothing of any report.
-NO_REPORT = {"stg_hotline__channel", "int_quarters"}
+NO_REPORT = {"stg_hotline__channel", "int_quarters", "int_rosters"}
 SENT = {
     "case_id": "RAW-CASE-17",
     "received_date": "2023-02-14",

@@ -622,7 +622,7 @@ MODELS = {file.stem: file.read_text() for file in sorted((PROJECT / "dbt_project
 PERSONS = {("hr", "worker_month"), ("hr", "leave"), ("training", "assignment"), ("training", "completion"),
            ("training", "attendance"), ("training", "learner_xref")}  # fmt: skip
 # They give counts of groups and no row of a person or a case: what is behind them cannot be joined any more.
-COUNTS_ONLY = {"int_headcount_by_language", "int_quarters", "fct_metric_value"} | {
+COUNTS_ONLY = {"int_headcount_by_language", "int_quarters", "int_rosters", "fct_metric_value"} | {
     name for name in MODELS if name.startswith("metrics_")
 }
 

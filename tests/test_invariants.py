@@ -48,7 +48,7 @@ def delivered_otherwise(workshop: Workshop, model: str, seed: int, deliveries: i
         (
             source[0],
             f"(select * replace ('delivery ' || ({dealt}) as _extract_id,"
-            f" _known_at - to_hours(cast({dealt} as integer)) as _known_at)"
+            f" _known_at + to_hours(cast({dealt} as integer)) as _known_at)"
             f" from {source[0]} order by hash(_row_number, {seed} + 1))",
         ),
     )

@@ -123,7 +123,7 @@ MISTAKES = [
     ),
     Mistake(
         "failed attempts counted",
-        {"int_training_completions": (("where completions.is_passed", ""),)},
+        {"int_training_completions": (("    completions.is_passed\n", "    true\n"),)},
         "trn_bhr_completion_rate", 87.0, COMPLETIONS,
     ),
     Mistake(
@@ -301,7 +301,7 @@ def test_the_year_that_a_japanese_label_would_mean_has_no_roster_and_stops(works
     guard = workshop.statement("int_quarters_release_quarter_has_its_roster")
     assert workshop.connection.execute(guard).fetchall() == []
     nendo = workshop.statement(
-        "int_quarters", *((f"'{year}-", f"'{year + 1}-") for year in (2023, 2022, 2021, 2020, 2019))
+        "int_rosters", *((f"'{year}-", f"'{year + 1}-") for year in (2023, 2022, 2021, 2020, 2019))
     )
-    with workshop.changed({"int_quarters": nendo}) as connection:
+    with workshop.changed({"int_rosters": nendo}) as connection:
         assert connection.execute(guard).fetchall() == [(str(Q4),)]

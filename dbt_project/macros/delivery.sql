@@ -6,9 +6,15 @@
     append, upsert      for each key, the latest delivered record wins
 
     "Latest" never depends on the order of arrival: it is decided by the delivery's own clock, then by its digest.
+    Deliveries known before the first one with a record within reach can take the place of none, and are not looked at.
 #}
 {% macro resolve_deliveries(source_relation, delivery, key, period=none) %}
     {%- set known = "select * from " ~ source_relation ~ " where _known_at <= cast('" ~ var('cutoff_at') ~ "' as timestamp)" -%}
+    {%- set extract = source_relation.schema ~ '/' ~ source_relation.identifier -%}
+    {%- set reach = var('reach', {}).get(extract) -%}
+    {%- if reach -%}
+        {%- set known = known ~ " and _known_at >= cast('" ~ reach.known_from ~ "' as timestamp)" -%}
+    {%- endif -%}
     {%- if delivery == 'snapshot' -%}
     select delivered.*
     from ({{ known }}) as delivered
@@ -39,7 +45,7 @@
         and delivered.{{ period }} = winner.winning_period
         {%- endif %}
         and winner.standing = 1
-    {%- elif var('deliveries', {}).get(source_relation.schema ~ '/' ~ source_relation.identifier) == 1 -%}
+    {%- elif var('deliveries', {}).get(extract) == 1 -%}
     {#- No delivery repeats a key: the extract door saw to that, and the staging model's own test does. -#}
     {{ known }}
     {%- else -%}
@@ -74,6 +80,27 @@
     where coalesce(ranked.standing, 1) = 1
     {%- endif -%}
 {% endmacro %}
+
+
+{# Whether a record's day is one that a figure of the build can look at; any is where the build says nothing of it. #}
+{% macro is_within_reach(family, extract, day) -%}
+    {%- set reach = var('reach', {}).get(family ~ '/' ~ extract) -%}
+    {%- if reach -%}
+    {{ day }} >= cast('{{ reach.since }}' as date)
+    {%- else -%}
+    true
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# Records of older days, as they were delivered by the cut-off: for what asks whether something was there at all. #}
+{% macro records_before_reach(family, extract, day) -%}
+    select *
+    from {{ source(family, extract) }}
+    where
+        _known_at <= cast('{{ var("cutoff_at") }}' as timestamp)
+        and not {{ is_within_reach(family, extract, day) }}
+{%- endmacro %}
 
 
 {# A register's record counts once a second role approved it, and until an approved record corrects it. #}

@@ -1,11 +1,29 @@
 -- Every company of a perimeter on a quarter's last day, and what it has.
 with
 
+older_assignments as (
+    {{ records_before_reach('training', 'assignment', 'assigned_on') }}
+),
+
+assignments as (
+    select
+        learner_id,
+        course_code,
+        assigned_on
+    from {{ ref('stg_training__assignment') }}
+    union all
+    select
+        learner_id,
+        course_code,
+        assigned_on
+    from older_assignments
+),
+
 first_enrolled as (
     select
         learners.person_key,
         min(assignments.assigned_on) as assigned_on
-    from {{ ref('stg_training__assignment') }} as assignments
+    from assignments
     inner join {{ ref('int_course_programmes') }} as courses
         on
             assignments.course_code = courses.course_code

@@ -11,7 +11,7 @@ headcount as (
         sum(case when workers.fiscal_quarter = quarters.fiscal_quarter then workers.workers else 0 end) as workers,
         sum(workers.workers) as workers_of_all_quarters
     from {{ ref('int_quarters') }} as quarters
-    inner join {{ ref('int_quarters') }} as earlier
+    inner join {{ ref('int_rosters') }} as earlier
         on earlier.quarter_end between quarters.trailing_year_start and quarters.quarter_end
     inner join {{ ref('int_headcount_by_language') }} as workers
         on earlier.fiscal_quarter = workers.fiscal_quarter
@@ -26,7 +26,7 @@ rosters as (
         quarters.fiscal_quarter,
         count(*) as quarters_with_roster
     from {{ ref('int_quarters') }} as quarters
-    inner join {{ ref('int_quarters') }} as earlier
+    inner join {{ ref('int_rosters') }} as earlier
         on earlier.quarter_end between quarters.trailing_year_start and quarters.quarter_end
     group by quarters.fiscal_quarter
 ),

@@ -54,51 +54,66 @@ holders as (
     {%- endfor %}
 ),
 
+persons as (
+    select
+        holders.*,
+        workers.perimeter,
+        workers.person_key,
+        workers.entity_code,
+        workers.region,
+        workers.org_unit_code,
+        workers.is_status_known
+    from holders
+    inner join {{ ref('int_workers_in_scope') }} as workers
+        on
+            holders.fiscal_quarter = workers.fiscal_quarter
+            and holders.worker_key = workers.worker_key
+            and workers.perimeter in ('corp', 'jp', 'grp')
+),
+
 trained as (
     select
-        quarters.fiscal_quarter,
-        events.person_key,
-        events.programme_code,
+        sought.fiscal_quarter,
+        sought.person_key,
+        sought.programme_code,
         min(case when events.is_status_known then events.trained_on end) as first_trained_on,
         max(case when events.is_status_known then events.trained_on end) as last_trained_on,
         min(events.trained_on) as perhaps_first_trained_on,
         max(events.trained_on) as perhaps_last_trained_on
-    from {{ ref('int_training_events') }} as events
-    inner join {{ ref('int_quarters') }} as quarters
-        on events.trained_on <= quarters.quarter_end
-    group by quarters.fiscal_quarter, events.person_key, events.programme_code
+    from (select distinct fiscal_quarter, quarter_end, person_key, programme_code from persons) as sought
+    inner join {{ ref('int_training_events') }} as events
+        on
+            sought.person_key = events.person_key
+            and sought.programme_code = events.programme_code
+            and events.trained_on <= sought.quarter_end
+    group by sought.fiscal_quarter, sought.person_key, sought.programme_code
 )
 
 select
-    holders.fiscal_quarter,
-    workers.perimeter,
-    holders.role,
-    workers.person_key,
-    workers.entity_code,
-    workers.region,
-    workers.org_unit_code,
-    holders.site_code,
-    workers.worker_category,
-    workers.is_status_known,
-    holders.is_role_new,
+    persons.fiscal_quarter,
+    persons.perimeter,
+    persons.role,
+    persons.person_key,
+    persons.entity_code,
+    persons.region,
+    persons.org_unit_code,
+    persons.site_code,
+    persons.worker_category,
+    persons.is_status_known,
+    persons.is_role_new,
     {{ known_or_null(
-        'trained.last_trained_on >= holders.quarter_start', 'trained.perhaps_last_trained_on >= holders.quarter_start'
+        'trained.last_trained_on >= persons.quarter_start', 'trained.perhaps_last_trained_on >= persons.quarter_start'
     ) }} as was_trained_in_quarter,
     {{ known_or_null(
-        'trained.last_trained_on >= holders.year_start', 'trained.perhaps_last_trained_on >= holders.year_start'
+        'trained.last_trained_on >= persons.year_start', 'trained.perhaps_last_trained_on >= persons.year_start'
     ) }} as was_trained_in_year,
     -- On the very day is in time.
     {{ known_or_null(
-        'trained.first_trained_on <= holders.role_flag_since', 'trained.perhaps_first_trained_on <= holders.role_flag_since'
+        'trained.first_trained_on <= persons.role_flag_since', 'trained.perhaps_first_trained_on <= persons.role_flag_since'
     ) }} as was_trained_before
-from holders
-inner join {{ ref('int_workers_in_scope') }} as workers
-    on
-        holders.fiscal_quarter = workers.fiscal_quarter
-        and holders.worker_key = workers.worker_key
-        and workers.perimeter in ('corp', 'jp', 'grp')
+from persons
 left join trained
     on
-        holders.fiscal_quarter = trained.fiscal_quarter
-        and workers.person_key = trained.person_key
-        and holders.programme_code = trained.programme_code
+        persons.fiscal_quarter = trained.fiscal_quarter
+        and persons.person_key = trained.person_key
+        and persons.programme_code = trained.programme_code

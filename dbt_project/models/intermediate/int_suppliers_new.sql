@@ -2,6 +2,10 @@
 -- quarter's last day.
 with
 
+older_lines as (
+    {{ records_before_reach('procurement', 'spend', 'posting_date') }}
+),
+
 screened as (
     select
         {{ supplier_key('screenings') }} as supplier_key,
@@ -15,11 +19,30 @@ screened as (
     group by {{ supplier_key('screenings') }}
 ),
 
+-- A number can be older than its entry in the list.
+invoices as (
+    select
+        supplier_key,
+        first_posting_date
+    from {{ ref('int_supplier_spend') }}
+    union all
+    select
+        suppliers.supplier_key,
+        older_lines.posting_date as first_posting_date
+    from older_lines
+    inner join {{ ref('int_suppliers') }} as suppliers
+        on
+            older_lines.source_system = suppliers.source_system
+            and older_lines.supplier_id = suppliers.supplier_id
+    inner join (select min(year_start) as year_start from {{ ref('int_quarters') }}) as oldest
+        on suppliers.created_on >= oldest.year_start
+),
+
 ordered as (
     select
         supplier_key,
         min(first_posting_date) as first_invoice_on
-    from {{ ref('int_supplier_spend') }}
+    from invoices
     group by supplier_key
 )
 

@@ -43,7 +43,9 @@ passed as (
         on
             completions.source = learners.source
             and completions.learner_id = learners.learner_id
-    where completions.is_passed
+    where
+        completions.is_passed
+        and {{ local_date('completions.completed_at') }} >= {{ oldest_year_start() }}
 ),
 
 numbered as (

@@ -15,4 +15,10 @@ inner join {{ ref('stg_training__learner_xref') }} as learners
     on
         completions.source = learners.source
         and completions.learner_id = learners.learner_id
-where completions.is_passed
+where
+    completions.is_passed
+    -- The annual course is looked at within its year, and every other one since ever.
+    and (
+        courses.programme_code <> 'BHR_ANNUAL'
+        or {{ local_date('completions.completed_at') }} >= {{ oldest_year_start() }}
+    )

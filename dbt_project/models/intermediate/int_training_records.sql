@@ -1,9 +1,16 @@
 -- Every record of a training system, and whether it belongs to a person whom HR or an agency ledger knows.
 with
 
+older_rosters as (
+    {{ records_before_reach('hr', 'worker_month', 'as_of_date') }}
+),
+
 persons as (
-    select distinct person_key
+    select person_key
     from {{ ref('stg_hr__worker_month') }}
+    union
+    select person_key
+    from older_rosters
 ),
 
 learners as (
@@ -25,3 +32,4 @@ left join learners
     on
         completions.source = learners.source
         and completions.learner_id = learners.learner_id
+where {{ local_date('completions.completed_at') }} >= {{ oldest_year_start() }}

@@ -8,7 +8,7 @@ several_posts as (
         workers.as_of_date,
         workers.person_key
     from {{ ref('int_posts') }} as workers
-    inner join {{ ref('int_quarters') }} as quarters
+    inner join {{ ref('int_rosters') }} as quarters
         on workers.as_of_date = quarters.quarter_end
     group by workers.as_of_date, workers.person_key
     having count(*) > 1
@@ -62,7 +62,7 @@ select
     coalesce(companies.policy_adopted_on <= quarters.quarter_end, false) as is_under_policy,
     coalesce(surveyed.has_management_system, false) as is_under_management_system
 from {{ ref('int_posts') }} as workers
-inner join {{ ref('int_quarters') }} as quarters
+inner join {{ ref('int_rosters') }} as quarters
     on workers.as_of_date = quarters.quarter_end
 inner join {{ ref('int_companies_or_unknown') }} as perimeters
     on

@@ -29,3 +29,4 @@ select
     agency_code,
     _extract_id as extract_id
 from delivered
+where {{ is_within_reach('hr', 'worker_month', 'as_of_date') }}

@@ -21,3 +21,4 @@ select
     ship_from_country,
     _extract_id as extract_id
 from delivered
+where {{ is_within_reach('procurement', 'spend', 'posting_date') }}

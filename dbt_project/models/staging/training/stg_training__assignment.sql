@@ -15,3 +15,4 @@ select
     waiver_reason,
     _extract_id as extract_id
 from delivered
+where {{ is_within_reach('training', 'assignment', 'assigned_on') }}
