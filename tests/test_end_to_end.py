@@ -580,7 +580,7 @@ def test_late_files_forgery_and_a_rejection_change_no_release(airflow: Airflow) 
     # Ten late files, in reverse order, open one candidate: one build, one gate.
     builds = set((data / "builds" / str(QUARTER)).iterdir())
     late_files(data)
-    gates = wait_for(airflow.gates, 120)
+    gates = wait_for(airflow.gates, 300)  # patience, and no bar: machines are shared
     assert len(gates) == 1
     assert len(set((data / "builds" / str(QUARTER)).iterdir()) - builds) == 1
     now = standing(settings, QUARTER)
