@@ -351,7 +351,7 @@ MISTAKES = [
         "trained on the very day taken for late",
         {
             "int_role_training": (
-                ("first_trained_on <= holders.role_flag_since", "first_trained_on < holders.role_flag_since"),
+                ("first_trained_on <= persons.role_flag_since", "first_trained_on < persons.role_flag_since"),
             )
         },
         "trn_interviewer_coverage_rate",
